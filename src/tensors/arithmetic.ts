@@ -10,15 +10,15 @@ import {
 } from './tensor-or-state.ts';
 
 /*
- * Arithmetic as far as nodes that exchange weights need it. It runs on state dicts as on tensors, computes in double
- * precision, and rounds each result once to the type of the tensors, to nearest, ties to even. A typed array counts as a
- * tensor of one dimension, alone and in a state dict.
+ * The arithmetic that nodes need to exchange weights. It works on tensors and on state dicts, computes in double
+ * precision, and rounds each result once to the type of the tensors, to nearest, ties to even. A typed array counts as
+ * a tensor of one dimension, alone and in a state dict.
  */
 
 /**
- * The mean of tensors or state dicts, element by element.
+ * Returns the mean of tensors or state dicts, element by element.
  *
- * @throws TypeError, RangeError if their names, types or shapes differ; TypeError for bool.
+ * @throws TypeError or RangeError if names, types or shapes differ; TypeError for bool.
  */
 export function mean<Form extends TensorOrState>(all: readonly Form[]): InFormOf<Form> {
   return weightedMean(
@@ -28,11 +28,11 @@ export function mean<Form extends TensorOrState>(all: readonly Form[]): InFormOf
 }
 
 /**
- * The mean in which each tensor or state dict counts as much as its weight says, such as the number of examples that it
- * was trained on. The weights need not add up to 1.
+ * Returns the weighted mean of tensors or state dicts. A weight may be the number of examples that a state dict was
+ * trained on. The weights need not add up to 1.
  *
- * @param weights one for each, at least 0, not all of them 0.
- * @throws TypeError, RangeError if names, types or shapes differ, or for wrong weights; TypeError for bool.
+ * @param weights one weight for each tensor or state dict, at least 0, not all of them 0.
+ * @throws TypeError or RangeError if names, types or shapes differ, or for wrong weights; TypeError for bool.
  */
 export function weightedMean<Form extends TensorOrState>(
   all: readonly Form[],
@@ -61,20 +61,20 @@ export function weightedMean<Form extends TensorOrState>(
 }
 
 /**
- * What is to be added to `before` to get `after`: the update that a round of training made.
+ * Returns `after` minus `before`: the update that a round of training made.
  *
- * @throws RangeError where an integer type cannot hold the difference.
+ * @throws RangeError if an integer type cannot hold the difference.
  */
 export function difference<Form extends TensorOrState>(after: Form, before: Form): InFormOf<Form> {
   return pairwise(after, before, -1);
 }
 
-/** The sum, such as of a state dict and an update of it. @throws RangeError where an integer type cannot hold it. */
+/** Returns the sum, such as a state dict plus its update. @throws RangeError if an integer type cannot hold the sum. */
 export function add<Form extends TensorOrState>(state: Form, update: Form): InFormOf<Form> {
   return pairwise(state, update, 1);
 }
 
-/** Every number times a factor. */
+/** Multiplies every number by a factor. */
 export function scale<Form extends TensorOrState>(state: Form, factor: number): InFormOf<Form> {
   checkNumber('factor', factor);
   return mapTensors(state, (tensor) =>
@@ -85,7 +85,7 @@ export function scale<Form extends TensorOrState>(state: Form, factor: number): 
   );
 }
 
-/** Every number within the two bounds; a NaN stays one. */
+/** Limits every number to the range between two bounds. A NaN stays a NaN. */
 export function clipByValue<Form extends TensorOrState>(
   state: Form,
   least: number,
@@ -103,10 +103,10 @@ export function clipByValue<Form extends TensorOrState>(
 }
 
 /**
- * Scaled down, if need be, so that the Euclidean norm is at most `maxNorm`. The norm of a state dict is that of all its
- * numbers together, as in PyTorch's `clip_grad_norm_`.
+ * Scales the numbers down if necessary, so that the Euclidean norm is at most `maxNorm`. The norm of a state dict is
+ * that of all its numbers together, as in PyTorch's `clip_grad_norm_`.
  *
- * @throws RangeError if the norm is not finite: the update is broken, and no factor mends it.
+ * @throws RangeError if the norm is not finite. Such an update is broken, and no factor can repair it.
  */
 export function clipByNorm<Form extends TensorOrState>(state: Form, maxNorm: number): InFormOf<Form> {
   if (!(maxNorm > 0)) throw new RangeError(`maxNorm must be above 0, not ${maxNorm}`);
@@ -115,7 +115,7 @@ export function clipByNorm<Form extends TensorOrState>(state: Form, maxNorm: num
   return length <= maxNorm ? mapTensors(state, (tensor) => tensor) : scale(state, maxNorm / length);
 }
 
-/** The Euclidean norm of all numbers. */
+/** Returns the Euclidean norm of all numbers. */
 export function norm(state: TensorOrState): number {
   let squares = 0;
   for (const tensor of tensorsOf(state).values()) {
@@ -126,10 +126,10 @@ export function norm(state: TensorOrState): number {
 }
 
 /**
- * The same numbers in another type. Floats are rounded to nearest, ties to even; where an integer type is made of
- * floats, their fractions are cut off, as NumPy and PyTorch do. Of bool, everything but 0 is true.
+ * Converts the numbers to another type. Numbers become floats by rounding to nearest, ties to even. Floats become
+ * integers by cutting off their fractions, as in NumPy and PyTorch. For bool, every number except 0 becomes true.
  *
- * @throws RangeError for numbers that the type cannot hold; NumPy and PyTorch return something else for them.
+ * @throws RangeError for numbers that the type cannot hold. NumPy and PyTorch return other numbers instead.
  */
 export function cast<Form extends TensorOrState>(state: Form, dtype: DType): InFormOf<Form> {
   if (!isDType(dtype))
@@ -146,9 +146,9 @@ export function cast<Form extends TensorOrState>(state: Form, dtype: DType): InF
 }
 
 /**
- * The elements as numbers.
+ * Returns the elements as numbers.
  *
- * @throws RangeError for one that a number cannot hold exactly, TypeError for bool.
+ * @throws RangeError if a number cannot hold an element exactly; TypeError for bool.
  */
 export function numbersOf(tensor: Tensor): ArrayLike<number> {
   if (tensor.dtype === 'bool') throw new TypeError('bool has no arithmetic: convert it with cast() first');
@@ -164,7 +164,7 @@ export function numbersOf(tensor: Tensor): ArrayLike<number> {
   });
 }
 
-/** A tensor like another one, of numbers that are rounded to its type. */
+/** Returns a tensor with the type and shape of another one. The numbers are rounded to the type. */
 export function tensorOf({ dtype, shape }: Pick<Tensor, 'dtype' | 'shape'>, numbers: Float64Array): Tensor {
   const rounded = isWhole(dtype) ? numbers.map(roundedToEven) : numbers;
   return new Tensor(dtype, shape, bytesOfNumbers(dtype, rounded));
@@ -185,7 +185,7 @@ function isWhole(dtype: DType): boolean {
   return !dtype.includes('float');
 }
 
-/** Never -0, which an integer type does not hold. */
+/** Rounds to the nearest whole number, ties to even. Never returns -0, which an integer type cannot hold. */
 function roundedToEven(number: number): number {
   const floor = Math.floor(number);
   const isUp = number - floor > 0.5 || (number - floor === 0.5 && floor % 2 !== 0);

@@ -2,10 +2,10 @@ import { runningSha256 } from '../base/running-sha256.ts';
 import { type TensorOrState, tensorsOf } from './tensor-or-state.ts';
 
 /**
- * The SHA-256 of tensors with their names, types and shapes, 64 hexadecimal digits: equal on two nodes if, and only if,
- * they hold the same. The order of the names does not matter. It hashes, for each tensor in the order of the UTF-8 of
- * the names, the JSON text `[name,dtype,[dimensions]]` without spaces, a line feed, and the bytes of the elements. The
- * name of a lone tensor is empty.
+ * Returns the SHA-256 of tensors with their names, types and shapes, as 64 hexadecimal digits. It is equal on two nodes
+ * if and only if they have the same tensors. The order of the names does not matter: tensors are hashed in the order of
+ * their names in UTF-8. For each tensor, it hashes the JSON text `[name,dtype,[dimensions]]` without spaces, a line
+ * feed, and the bytes of the elements. The name of a lone tensor is empty.
  */
 export function checksum(state: TensorOrState): string {
   const hash = runningSha256();

@@ -4,43 +4,43 @@ import { tensorLike } from './formats/state-dict.ts';
 import { Tensor } from './tensor/tensor.ts';
 import { type InFormOf, inFormOf, type TensorOrState, tensorsOf } from './tensor-or-state.ts';
 
-/** Each number as one of 255 levels, a quarter of the bytes of float32. */
+/** Rounds each number to one of 255 levels. The result has a quarter of the bytes of float32. */
 export interface Int8Method {
-  /** Says so. */
+  /** The name of the method. */
   readonly method: 'int8';
 }
 
-/** Only the numbers that are furthest from 0. */
+/** Keeps only the numbers that are furthest from 0. */
 export interface TopKMethod {
-  /** Says so. */
+  /** The name of the method. */
   readonly method: 'topK';
-  /** How many of the numbers, as a part of them: above 0 and at most 1. */
+  /** The share of the numbers that is kept: above 0 and at most 1. */
   readonly part: number;
 }
 
-/** How updates are made smaller. */
+/** How updates are compressed. */
 export type DeltaMethod = Int8Method | TopKMethod;
 
-/** An update in few bytes, ready to be sent: what stands for each tensor, by its name. */
+/** A compressed update, ready to be sent: the compressed form of each tensor, by its name. */
 export type CompressedDelta = { readonly [name: string]: CompressedTensor };
 
 /** All numbers of a tensor, divided by `scale` and rounded. */
 export interface Int8Tensor {
-  /** Which of the two it is. */
+  /** The name of the method. */
   readonly method: 'int8';
-  /** What the levels are multiplied by. */
+  /** The factor by which the levels are multiplied. */
   readonly scale: number;
-  /** int8, from -127 to 127, in the shape of the tensor. */
+  /** The levels: int8, from -127 to 127, in the shape of the tensor. */
   readonly levels: Tensor;
 }
 
-/** Some numbers of a tensor; all others are 0. */
+/** Some numbers of a tensor. All other numbers are 0. */
 export interface TopKTensor {
-  /** Which of the two it is. */
+  /** The name of the method. */
   readonly method: 'topK';
-  /** uint32, ascending: their places among the elements in row-major order. */
+  /** The indices of the numbers among the elements in row-major order: uint32, ascending. */
   readonly indices: Tensor;
-  /** The numbers, of the type of the tensor. */
+  /** The numbers, in the type of the tensor. */
   readonly values: Tensor;
 }
 
@@ -48,9 +48,9 @@ export interface TopKTensor {
 export type CompressedTensor = Int8Tensor | TopKTensor;
 
 /**
- * Makes updates smaller, and remembers what each one left out, to add it to the next (error feedback). So nothing is
- * lost for good, and training converges as it would with whole updates: S. P. Karimireddy and others, *Error Feedback
- * Fixes SignSGD and other Gradient Compression Schemes*, ICML 2019. It keeps 8 bytes for each number.
+ * Compresses updates. It keeps the error of each compressed update and adds it to the next update (error feedback). So
+ * nothing is lost permanently, and training converges as with whole updates: S. P. Karimireddy and others, *Error
+ * Feedback Fixes SignSGD and other Gradient Compression Schemes*, ICML 2019. It keeps 8 bytes for each number.
  *
  * @example
  * const compressor = new DeltaCompressor({ method: 'topK', part: 0.01 });
@@ -60,10 +60,10 @@ export type CompressedTensor = Int8Tensor | TopKTensor;
  */
 export class DeltaCompressor {
   readonly #how: DeltaMethod;
-  /** What was left out so far. */
+  /** The errors of the updates so far, by the name of the tensor. */
   readonly #residuals = new Map<string, Float64Array>();
 
-  /** @throws TypeError, RangeError for an unknown method, and a part that is not above 0 and at most 1. */
+  /** @throws TypeError for an unknown method; RangeError if `part` is not above 0 and at most 1. */
   constructor(how: DeltaMethod) {
     const method: unknown = how?.method;
     if (method !== 'int8' && method !== 'topK') {
@@ -76,10 +76,10 @@ export class DeltaCompressor {
   }
 
   /**
-   * Compresses an update, with what the earlier ones left out.
+   * Compresses an update, after adding the errors of the earlier updates.
    *
    * @param delta float tensors, with the same names and shapes each time.
-   * @throws RangeError for numbers that are not finite, TypeError for tensors of integers.
+   * @throws RangeError for numbers that are not finite; TypeError for tensors of integers.
    */
   compress(delta: TensorOrState): CompressedDelta {
     const compressed: [string, CompressedTensor][] = [];
@@ -92,7 +92,7 @@ export class DeltaCompressor {
       compressed.push([name, made]);
       residuals.push([name, numbers.map((number, index) => number - kept[index]!)]);
     }
-    // Only when everything went well: a delta that throws leaves nothing behind.
+    // Kept only after all tensors were compressed, so that a delta that throws changes nothing.
     for (const [name, residual] of residuals) this.#residuals.set(name, residual);
     return Object.fromEntries(compressed);
   }
@@ -116,11 +116,12 @@ export class DeltaCompressor {
 }
 
 /**
- * The update that a {@link DeltaCompressor} made smaller. The data may come from anybody: it is checked against `like`
- * before anything is made of it, so it never needs more memory than `like` has.
+ * Restores an update that a {@link DeltaCompressor} compressed. The data may come from an untrusted node: it is checked
+ * against `like`, and the memory that it needs depends only on the size of `like`.
  *
- * @param like what the update belongs to, such as the state dict of this node: the result has its names, types and shapes.
- * @throws TypeError, RangeError for anything that is not such an update of `like`.
+ * @param like the tensors to which the update belongs, such as the state dict of this node. The result has the same
+ * names, types and shapes.
+ * @throws TypeError or RangeError if the data is not a compressed update of `like`.
  */
 export function expandDelta<Form extends TensorOrState>(delta: Data, like: Form): InFormOf<Form> {
   const tensors = tensorsOf(like);
@@ -168,9 +169,9 @@ function isListOf(value: Tensor | undefined, dtype: Tensor['dtype']): value is T
 
 function int8Of({ shape }: Tensor, numbers: Float64Array): Int8Tensor {
   const most = numbers.reduce((found, number) => Math.max(found, Math.abs(number)), 0);
-  // A subnormal divided by 127 may be 0.
+  // The scale may be 0: a subnormal number divided by 127 may be 0.
   const scale = most / 127;
-  // The scale of subnormal numbers is rounded so much that a level could be beyond 127.
+  // The scale of subnormal numbers is rounded so coarsely that a level could exceed 127.
   const levelOf = (number: number): number => Math.max(-127, Math.min(127, Math.round(number / scale)));
   const levels = Int8Array.from(numbers, (number) => (scale === 0 ? 0 : levelOf(number)));
   return { method: 'int8', scale, levels: Tensor.from(levels, { shape }) };
@@ -180,7 +181,7 @@ function topKOf({ dtype }: Tensor, numbers: Float64Array, part: number): TopKTen
   const count = Math.ceil(numbers.length * part);
   const sizes = numbers.map(Math.abs).sort();
   const least = sizes[sizes.length - count] ?? 0;
-  // Of those that are as far from 0 as the last one, the first are taken.
+  // Of numbers that are equally far from 0, the first are taken.
   let ties = count - (sizes.length - firstAbove(sizes, least));
   const indices = new Uint32Array(count);
   const values = new Float64Array(count);
@@ -198,7 +199,7 @@ function topKOf({ dtype }: Tensor, numbers: Float64Array, part: number): TopKTen
   };
 }
 
-/** How many of the sorted numbers are at most so large. */
+/** How many of the sorted numbers are at most `size`. */
 function firstAbove(sorted: Float64Array, size: number): number {
   let [from, to] = [0, sorted.length];
   while (from < to) {

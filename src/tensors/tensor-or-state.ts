@@ -1,24 +1,24 @@
 import { entriesOf, type StateDictLike, stateOf, type TensorLike, tensorLike } from './formats/state-dict.ts';
 import type { Tensor } from './tensor/tensor.ts';
 
-/** What arithmetic works on: a tensor, or all tensors of a state dict at once. */
+/** An argument of arithmetic: a tensor, or a state dict with all its tensors. */
 export type TensorOrState = TensorLike | StateDictLike;
 
-/** What arithmetic returns: a tensor for a tensor, and for a state dict one of the same names. */
+/** A result of arithmetic: a tensor for a tensor, and a state dict with the same names for a state dict. */
 export type InFormOf<Form extends TensorOrState> = Form extends TensorLike
   ? Tensor
   : { readonly [Name in keyof Form]: Tensor };
 
-/** The name that a lone tensor has in the place of a state dict. */
+/** The name of a tensor that is not in a state dict. */
 const loneName = '';
 
-/** The tensors by name. @throws TypeError for anything else. */
+/** Returns the tensors by name. @throws TypeError if the argument is neither a tensor nor a state dict. */
 export function tensorsOf(given: TensorOrState): ReadonlyMap<string, Tensor> {
   const lone = tensorLike(given);
   return new Map(lone === undefined ? entriesOf(given as StateDictLike) : [[loneName, lone]]);
 }
 
-/** The tensors in the form of the first argument: a tensor for a tensor, an object for an object. */
+/** Returns the tensors in the form of the first argument: a tensor for a tensor, a state dict for a state dict. */
 export function inFormOf<Form extends TensorOrState>(
   form: Form,
   tensors: ReadonlyMap<string, Tensor>,
@@ -27,7 +27,7 @@ export function inFormOf<Form extends TensorOrState>(
   return made as unknown as InFormOf<Form>;
 }
 
-/** Makes of each tensor another one. */
+/** Replaces each tensor by the result of `change`. */
 export function mapTensors<Form extends TensorOrState>(
   form: Form,
   change: (tensor: Tensor, name: string) => Tensor,
@@ -38,9 +38,9 @@ export function mapTensors<Form extends TensorOrState>(
 }
 
 /**
- * Makes of the tensors of one name in all of them another one.
+ * Combines the tensors that have the same name in all state dicts.
  *
- * @throws TypeError, RangeError where names, types or shapes differ.
+ * @throws TypeError or RangeError if names, types or shapes differ.
  */
 export function combineTensors<Form extends TensorOrState>(
   all: readonly Form[],
@@ -61,7 +61,7 @@ export function combineTensors<Form extends TensorOrState>(
   });
 }
 
-/** @throws TypeError, RangeError unless both have one type and one shape. */
+/** @throws TypeError or RangeError if the tensors do not have the same type and shape. */
 export function checkAlike(tensor: Tensor, other: Tensor | undefined, name: string): asserts other is Tensor {
   const what = name === loneName ? 'the tensors' : `the tensors '${name}'`;
   if (other === undefined) throw new RangeError(`the state dicts do not all have a tensor '${name}'`);

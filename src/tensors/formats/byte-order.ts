@@ -1,4 +1,4 @@
-/** A copy whose elements have their bytes in the other order. @param width bytes of an element. */
+/** Returns a copy in which the bytes of each element are reversed. @param width the bytes of an element. */
 export function swappedBytes(bytes: Uint8Array, width: number): Uint8Array {
   const swapped = new Uint8Array(bytes.length);
   for (let start = 0; start < bytes.length; start += width) {

@@ -4,17 +4,17 @@ import type { DType } from '../tensor/dtypes.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { bytesOf } from '../tensor/typed-arrays.ts';
 
-/** What every reader throws: one line that says what is wrong with the bytes, and what to do where there is anything. */
+/** The error of all readers. Its message is one line: what is wrong with the bytes, and advice if there is any. */
 export function formatError(message: string, cause?: unknown): PeerloomError {
   return new PeerloomError('ERR_TENSOR_FORMAT', message, cause === undefined ? undefined : { cause });
 }
 
-/** How errors name a tensor or an entry: a name may come from anywhere and may be long. */
+/** The form of a tensor's or entry's name in errors. Names are untrusted and may be long. */
 export function named(name: string): string {
   return shown(name);
 }
 
-/** The bytes that a reader was given. @throws TypeError for anything else. */
+/** Returns the argument of a reader as bytes. @throws TypeError if it is not bytes. */
 export function checkBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
   const whole = ArrayBuffer.isView(bytes) ? bytesOf(bytes) : undefined;
   if (whole !== undefined) return whole;
@@ -23,7 +23,7 @@ export function checkBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
   throw new TypeError(`bytes must be a Uint8Array or an ArrayBuffer, not ${shown(bytes)}`);
 }
 
-/** What a file says of one tensor. */
+/** The parts of a tensor, as a file contains them. */
 export interface TensorParts {
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -31,16 +31,16 @@ export interface TensorParts {
 }
 
 /**
- * A tensor of a file.
+ * Creates a tensor from its parts in a file.
  *
- * @param what how the error names it.
- * @throws PeerloomError `ERR_TENSOR_FORMAT` where its shape and its bytes do not fit each other.
+ * @param what how the error names the tensor.
+ * @throws PeerloomError `ERR_TENSOR_FORMAT` if the shape and the bytes do not fit each other.
  */
 export function tensorOfFile(what: string, { dtype, shape, data }: TensorParts): Tensor {
   return orFormatError(what, () => new Tensor(dtype, shape, data));
 }
 
-/** Turns what the checks of tensors throw at programs into what is thrown for files. */
+/** Runs a check of tensors, and turns its error for programs into an error for files. */
 export function orFormatError<Result>(what: string, check: () => Result): Result {
   try {
     return check();
@@ -49,7 +49,7 @@ export function orFormatError<Result>(what: string, check: () => Result): Result
   }
 }
 
-/** Text of a file. @throws PeerloomError `ERR_TENSOR_FORMAT` unless it is UTF-8. */
+/** Decodes text of a file. @throws PeerloomError `ERR_TENSOR_FORMAT` if it is not UTF-8. */
 export function textOf(what: string, bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes);

@@ -1,13 +1,13 @@
-/** Where the elements of a tensor lie in memory that is not in row-major order. */
+/** The places of a tensor's elements in memory, in any order. */
 export interface Strided {
   readonly shape: readonly number[];
-  /** Elements from one index of a dimension to the next. */
+  /** For each dimension, the distance in elements from one index to the next. */
   readonly strides: readonly number[];
-  /** The element that all indexes 0 lead to. */
+  /** The position of the element whose indices are all 0. */
   readonly offset: number;
 }
 
-/** The strides of elements one after the other, the last dimension first. */
+/** The strides of contiguous elements in row-major order: the index of the last dimension changes fastest. */
 export function rowMajorStrides(shape: readonly number[]): number[] {
   const strides = shape.map(() => 1);
   for (let at = shape.length - 2; at >= 0; at -= 1)
@@ -15,21 +15,21 @@ export function rowMajorStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** The strides of Fortran's order: elements one after the other, the first dimension first. */
+/** The strides of contiguous elements in Fortran order: the index of the first dimension changes fastest. */
 export function fortranStrides(shape: readonly number[]): number[] {
   return rowMajorStrides(shape.toReversed()).reverse();
 }
 
-/** Whether the elements lie one after the other in row-major order; the strides of lengths below 2 say nothing. */
+/** Whether the elements are contiguous in row-major order. Strides of dimensions shorter than 2 do not matter. */
 export function isRowMajor({ shape, strides }: Strided): boolean {
   const expected = rowMajorStrides(shape);
   return shape.includes(0) || shape.every((length, at) => length === 1 || strides[at] === expected[at]);
 }
 
 /**
- * A copy of the elements in row-major order. The caller has checked that every index leads into `bytes`.
+ * Copies the elements in row-major order. The caller must have checked that all elements are inside `bytes`.
  *
- * @param width bytes of an element.
+ * @param width the bytes of an element.
  */
 export function inRowMajorOrder(
   bytes: Uint8Array,

@@ -1,4 +1,4 @@
-/** The types of a tensor's elements: those that NumPy, PyTorch and the browsers' libraries share. */
+/** The types of a tensor's elements. NumPy, PyTorch and the libraries for browsers share them. */
 export type DType =
   | 'float64'
   | 'float32'
@@ -14,19 +14,19 @@ export type DType =
   | 'uint64'
   | 'bool';
 
-/** How the elements of a type lie in memory and on the wire. */
+/** The form of a type's elements in memory and on the wire. */
 export interface Layout {
   readonly bytesPerElement: 1 | 2 | 4 | 8;
-  /** The class of the typed array whose elements have the same bits; of bfloat16, unsigned integers. */
+  /** The class of the typed array whose elements have the same bits. For bfloat16, these are unsigned integers. */
   readonly className:
     | `${'Int' | 'Uint'}${8 | 16 | 32}Array`
     | `Big${'Int' | 'Uint'}64Array`
     | `Float${16 | 32 | 64}Array`;
-  /** The CBOR tag of little-endian elements (RFC 8746, section 2.1), where it has one. */
+  /** The CBOR tag of little-endian elements (RFC 8746, section 2.1), if there is one. */
   readonly tag?: number;
 }
 
-/** By {@link DType}. No two entries share a tag. */
+/** The layouts by {@link DType}. No two entries have the same tag. */
 export const layouts: Readonly<Record<DType, Layout>> = {
   float64: { bytesPerElement: 8, className: 'Float64Array', tag: 86 },
   float32: { bytesPerElement: 4, className: 'Float32Array', tag: 85 },
@@ -43,18 +43,18 @@ export const layouts: Readonly<Record<DType, Layout>> = {
   bool: { bytesPerElement: 1, className: 'Uint8Array' },
 };
 
-/** Whether this text, from wherever it came, names a type. */
+/** Whether an untrusted value is the name of a type. */
 export function isDType(name: unknown): name is DType {
   return typeof name === 'string' && Object.hasOwn(layouts, name);
 }
 
-/** How many dimensions a tensor may have: as NumPy until its version 2. */
+/** How many dimensions a tensor may have. The limit is that of NumPy before version 2. */
 export const maxDimensions = 32;
 
 /**
- * The bytes of a tensor of this type and shape.
+ * Returns how many bytes a tensor of this type and shape has.
  *
- * @throws RangeError for a shape that no tensor has, or whose size is past 2^53.
+ * @throws RangeError if the shape is not valid, or the size is past 2^53.
  */
 export function byteLengthOf(dtype: DType, shape: readonly number[]): number {
   if (shape.length > maxDimensions) {

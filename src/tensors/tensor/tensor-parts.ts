@@ -2,7 +2,7 @@ import { type DType, isDType, layouts, maxDimensions } from './dtypes.ts';
 import { bytesOf, elementBytes, elementTypeOf } from './typed-arrays.ts';
 import { bytesOfNumbers, type TensorArray } from './typed-elements.ts';
 
-/** Numbers in lists of lists, all of one length on each level. */
+/** Numbers in nested lists. All lists on one level must have the same length. */
 export type NestedNumbers = number | bigint | boolean | readonly NestedNumbers[];
 
 /** A tensor of onnxruntime or Transformers.js. */
@@ -11,7 +11,7 @@ export interface OnnxTensor {
   readonly type: string;
   /** The length of each dimension. */
   readonly dims: readonly number[];
-  /** A typed array of the elements, which must be in the memory of the processor. */
+  /** A typed array of the elements. They must be in CPU memory. */
   readonly data: unknown;
 }
 
@@ -33,33 +33,33 @@ export interface ArrayWithShape {
   readonly shape: readonly number[];
   /** A typed array of the elements, or their bytes. */
   readonly data: unknown;
-  /** Whether the first dimension comes first in memory. Such an array is refused. */
+  /** Whether the elements are in Fortran order. Such an array is refused. */
   readonly fortranOrder?: boolean;
 }
 
-/** The tensors of libraries, as far as they are looked at. */
+/** The tensors of libraries, with the members that are read. */
 export type LibraryTensor = OnnxTensor | TensorFlowTensor | ArrayWithShape;
 
-/** What `Tensor.from` makes tensors of. */
+/** The sources from which `Tensor.from` creates tensors. */
 export type TensorSource = TensorArray | Uint8ClampedArray | NestedNumbers | LibraryTensor;
 
-/** What a tensor consists of. */
+/** The parts of a tensor. */
 interface TensorParts {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
 
-/** What the user asked for. */
+/** The type and shape that the user requested. */
 interface Wishes {
   readonly dtype?: DType;
   readonly shape?: readonly number[];
 }
 
 /**
- * Takes apart whatever `Tensor.from` was given.
+ * Returns the parts of the tensor that `Tensor.from` creates from a source.
  *
- * @throws TypeError, RangeError that says what does not fit.
+ * @throws TypeError or RangeError if the source, the type and the shape do not fit each other.
  */
 export function tensorParts(source: TensorSource, { dtype, shape }: Wishes): TensorParts {
   if (dtype !== undefined && !isDType(dtype)) {
@@ -86,7 +86,7 @@ export function tensorParts(source: TensorSource, { dtype, shape }: Wishes): Ten
   if (!isDType(named)) throw new TypeError(`a tensor of ${named} has no type that peerloom knows`);
   if (dtype !== undefined && dtype !== named) throw otherType(named, dtype);
   const bytes = bytesOf(elements);
-  // A Tensor of another copy of this package has bytes for its data, whatever its type.
+  // The data of a Tensor of another copy of this package is always bytes, for every type.
   if (bytes !== undefined) return { dtype: named, shape: shape ?? lengths, data: bytes };
   return partsOfArray(elements, named, shape ?? lengths);
 }

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.float16" preserve="true" />
 
-/** The typed arrays that travel with their type. */
+/** The typed arrays that are sent with their type. */
 export type NumericTypedArray =
   | Int8Array
   | Uint8ClampedArray
@@ -14,12 +14,12 @@ export type NumericTypedArray =
   | Float32Array
   | Float64Array;
 
-/** One class of typed arrays as it travels: elements in a row, little-endian. */
+/** A class of typed arrays on the wire: contiguous elements, little-endian. */
 export interface ElementType {
-  /** Its name among the payload formats. */
+  /** The name of the class among the payload formats. */
   readonly kind: Kind;
   readonly className: ClassName;
-  /** Its CBOR tag, RFC 8746 section 2.1, for little-endian elements. */
+  /** The CBOR tag for little-endian elements (RFC 8746, section 2.1). */
   readonly tag: number;
   readonly bytesPerElement: 1 | 2 | 4 | 8;
 }
@@ -45,23 +45,27 @@ export const elementTypes: readonly ElementType[] = [
 const byClassName: ReadonlyMap<string, ElementType> = new Map(
   elementTypes.map((type) => [type.className, type]),
 );
-/** What a typed array is, of whatever realm and whatever it calls itself; `undefined` for all else. */
+/** Returns the class name of a typed array, also from other realms and of subclasses. `undefined` for other values. */
 const classNameOf = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   Symbol.toStringTag,
 )!.get! as (this: unknown) => string | undefined;
 
-/** Where it is not, every element is turned around on its way out and in. */
+/**
+ * Whether this machine is little-endian. If not, every element's bytes are reversed before sending and after receiving.
+ */
 export const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** `undefined` for all but typed arrays, and for bytes. Holds across realms and for subclasses. */
+/**
+ * The element type of a typed array, also from other realms and of subclasses. `undefined` for bytes and other values.
+ */
 export function elementTypeOf(value: unknown): ElementType | undefined {
   return ArrayBuffer.isView(value) ? byClassName.get(classNameOf.call(value)!) : undefined;
 }
 
 /**
- * The value itself where it is a Uint8Array of this realm, a view of its memory where it is one of another realm (the
- * tests of Jest and Vitest run in one), `undefined` for all else.
+ * Returns a Uint8Array as it is. For a Uint8Array from another realm, returns a view of its memory. Tests of Jest and
+ * Vitest run in another realm. `undefined` for other values.
  */
 export function bytesOf(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
@@ -69,16 +73,16 @@ export function bytesOf(value: unknown): Uint8Array | undefined {
   return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
 
-/** The bytes of the elements; the caller's memory itself where the host is little-endian. */
+/** Returns the bytes of the elements. They share the caller's memory if this machine is little-endian. */
 export function elementBytes(view: ArrayBufferView, type: Pick<ElementType, 'bytesPerElement'>): Uint8Array {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   return hostIsLittleEndian ? bytes : reverseElements(bytes, type.bytesPerElement);
 }
 
 /**
- * The typed array of these bytes: over their memory where its alignment allows it, else over a copy.
+ * Returns the typed array of these bytes. It shares their memory if that is aligned; otherwise it is a copy.
  *
- * @throws Error when the bytes are not a whole number of elements, or the runtime lacks the class.
+ * @throws Error if the bytes are not a whole number of elements, or the runtime does not have the class.
  */
 export function typedArrayOf(
   bytes: Uint8Array,
@@ -97,7 +101,7 @@ export function typedArrayOf(
   return new TypedArray(aligned.buffer, aligned.byteOffset, aligned.byteLength / bytesPerElement);
 }
 
-/** A copy in which every element has its bytes in the other order. */
+/** Returns a copy in which the bytes of each element are reversed. */
 export function reverseElements(bytes: Uint8Array, bytesPerElement: number): Uint8Array {
   const reversed = new Uint8Array(bytes);
   for (let start = 0; start < reversed.length; start += bytesPerElement) {

@@ -2,13 +2,13 @@ import { type DType, layouts } from './dtypes.ts';
 import { halfOf, roundedHalfBits } from './half-floats.ts';
 import { elementBytes, type NumericTypedArray, typedArrayOf } from './typed-arrays.ts';
 
-/** Any class that holds the elements of a tensor. */
+/** All classes of typed arrays that can contain a tensor's elements. */
 export type TensorArray = Exclude<NumericTypedArray, Uint8ClampedArray> | Uint8Array;
 
 const float32Bits = new Uint32Array(1);
 const float32 = new Float32Array(float32Bits.buffer);
 
-/** The elements as a typed array; over the same memory where the class and the alignment allow it. */
+/** Returns the elements as a typed array. It shares the memory of `data` if the class and the alignment allow it. */
 export function typedElements(dtype: DType, data: Uint8Array): TensorArray {
   if (dtype === 'bfloat16') {
     return Float32Array.from(rawElements(dtype, data) as Uint16Array, bfloat16Of);
@@ -19,7 +19,7 @@ export function typedElements(dtype: DType, data: Uint8Array): TensorArray {
   return rawElements(dtype, data);
 }
 
-/** The elements in the class of their {@link layouts}. */
+/** Returns the elements in the class that {@link layouts} names. */
 function rawElements(dtype: DType, data: Uint8Array): TensorArray {
   const { bytesPerElement, className } = layouts[dtype];
   if (className === 'Uint8Array') return data;
@@ -27,9 +27,9 @@ function rawElements(dtype: DType, data: Uint8Array): TensorArray {
 }
 
 /**
- * The bytes of numbers as elements of a type, each rounded to the nearest one (ties to even).
+ * Returns the bytes of numbers as elements of a type. Floats are rounded to nearest, ties to even.
  *
- * @throws RangeError for a number that an integer type does not hold.
+ * @throws RangeError if an integer type cannot hold a number.
  */
 export function bytesOfNumbers(dtype: DType, numbers: ArrayLike<number | bigint | boolean>): Uint8Array {
   const { bytesPerElement, className } = layouts[dtype];
@@ -58,7 +58,7 @@ function wholeOf(number: number | bigint | boolean): bigint {
   return BigInt(number);
 }
 
-/** The upper half of a float32, rounded to nearest, ties to even; a NaN stays one. */
+/** Returns the upper half of a float32, rounded to nearest, ties to even. A NaN stays a NaN. */
 export function bfloat16Bits(value: number): number {
   float32[0] = value;
   const bits = float32Bits[0]!;
@@ -66,7 +66,7 @@ export function bfloat16Bits(value: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
-/** The number of these bits. */
+/** Returns the number with these bits. */
 export function bfloat16Of(bits: number): number {
   float32Bits[0] = bits << 16;
   return float32[0]!;

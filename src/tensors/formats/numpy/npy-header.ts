@@ -1,26 +1,26 @@
 import { maxDimensions } from '../../tensor/dtypes.ts';
 import { formatError, named, textOf } from '../format-error.ts';
 
-/** What precedes the elements of an .npy file. */
+/** The header of an .npy file, which precedes the elements. */
 export interface NpyHeader {
-  /** NumPy's name of the type: the byte order, the kind and the bytes of an element, such as `<f4`. */
+  /** NumPy's name of the type, such as `<f4`: the byte order, the kind and the bytes of an element. */
   readonly descr: string;
   readonly isFortran: boolean;
   readonly shape: readonly number[];
-  /** Where the elements begin. */
+  /** The offset of the elements, in bytes. */
   readonly dataStart: number;
 }
 
 /** `\x93NUMPY` */
 const magic = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 
-/** As `np.load`: longer ones could keep Python's parser busy. */
+/** The limit of `np.load`, where longer headers could block Python's parser. */
 const maxHeaderBytes = 10_000;
 
-/** The elements begin at a multiple of this. */
+/** The elements begin at a multiple of this, in bytes. */
 const alignment = 64;
 
-/** NumPy leaves room for an array that grows along its first dimension, so that it can write a larger number there. */
+/** NumPy leaves room for this many digits of the first dimension, so that an array can grow along it in place. */
 const growthDigits = 21;
 
 export function readNpyHeader(bytes: Uint8Array): NpyHeader {
@@ -41,12 +41,12 @@ export function readNpyHeader(bytes: Uint8Array): NpyHeader {
   const dataStart = start + length;
   if (dataStart > bytes.length) throw formatError('the .npy file was cut short within its header');
   const header = bytes.subarray(start, dataStart);
-  // Only names of fields are other than ASCII, and arrays with fields are refused below.
+  // Only names of fields can contain other characters than ASCII, and arrays with fields are refused below.
   const text = major === 3 ? textOf('the header of the .npy file', header) : latin1Of(header);
   return { ...parseMembers(text), dataStart };
 }
 
-/** Byte for byte as NumPy 2 writes it. */
+/** Writes a header byte for byte as NumPy 2 does. */
 export function writeNpyHeader(descr: string, shape: readonly number[]): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const members = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
@@ -66,11 +66,11 @@ function latin1Of(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }
 
-/** The members of the dictionary, in any order, as Python writes them. */
+/** Matches one member of the dictionary, as Python writes it. */
 const member =
   /\s*(?:'(\w+)'|"(\w+)")\s*:\s*(?:'([^'"\\]*)'|"([^'"\\]*)"|(True|False)|\(([0-9L,\s]*)\))\s*(,|(?=\}))/y;
 
-/** A list in the place of a type. */
+/** Matches a list of fields instead of a type. */
 const fields = /['"]descr['"]\s*:\s*\[/;
 
 function parseMembers(text: string): Omit<NpyHeader, 'dataStart'> {
@@ -102,12 +102,12 @@ function parseMembers(text: string): Omit<NpyHeader, 'dataStart'> {
   return { descr, isFortran, shape };
 }
 
-/** Says why an array is not read. */
+/** The error for an array of a type that is not read. */
 export function refusedType(what: string): Error {
   return formatError(`the .npy file holds ${what}, and peerloom reads arrays of numbers and booleans alone`);
 }
 
-/** `(3,)`, `(2, 3)` or `()`; Python 2 wrote `3L`. */
+/** Parses a shape such as `(3,)`, `(2, 3)` or `()`. Python 2 wrote `3L`. */
 function shapeOf(list: string): readonly number[] {
   if (list.trim() === '') return [];
   const parts = list.split(',').map((part) => part.trim());

@@ -8,8 +8,8 @@ import { fortranStrides, inRowMajorOrder } from '../row-major.ts';
 import { readNpyHeader, refusedType, writeNpyHeader } from './npy-header.ts';
 
 /**
- * NumPy's names, without the byte order. It has no bfloat16: the package ml_dtypes brings it, and NumPy writes it as two
- * bytes of no type.
+ * NumPy's names of the types, without the byte order. NumPy does not have bfloat16. The package ml_dtypes adds it, and
+ * NumPy writes it as two untyped bytes.
  */
 const descrs: Readonly<Record<DType, string>> = {
   float64: 'f8',
@@ -30,7 +30,7 @@ const dtypes: ReadonlyMap<string, DType> = new Map(
   Object.entries(descrs).map(([dtype, descr]) => [descr, dtype as DType]),
 );
 
-/** What NumPy writes that is not read, by the letter of its kind. */
+/** The types that NumPy writes and peerloom does not read, by the letter of their kind. */
 const refusedKinds: Readonly<Record<string, string>> = {
   O: 'Python objects, whose pickles could run any program and are never read',
   c: 'complex numbers',
@@ -42,11 +42,11 @@ const refusedKinds: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads an array that `np.save` wrote. The elements lie in the memory of `bytes`, without a copy, unless they are
- * big-endian or in Fortran's order: then they are converted.
+ * Reads an array that `np.save` wrote. The tensor uses the memory of `bytes` without copying it. Only big-endian
+ * elements and elements in Fortran order are copied, because they have to be converted.
  *
- * Arrays of Python objects are refused, as are text, dates and complex numbers. `V2` is read as bfloat16, because NumPy
- * writes arrays of `ml_dtypes.bfloat16` so.
+ * Arrays of Python objects, text, dates and complex numbers are refused. `V2` is read as bfloat16, because NumPy writes
+ * arrays of `ml_dtypes.bfloat16` like that.
  *
  * @throws PeerloomError `ERR_TENSOR_FORMAT`.
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
@@ -77,15 +77,15 @@ export function readNpy(bytes: Uint8Array | ArrayBuffer): Tensor {
 }
 
 /**
- * Writes an array as `np.save` of NumPy 2 does, byte for byte; bfloat16 as it does for arrays of `ml_dtypes.bfloat16`.
+ * Writes an array byte for byte as `np.save` of NumPy 2 does. It writes bfloat16 like arrays of `ml_dtypes.bfloat16`.
  *
- * @throws TypeError for anything but a tensor.
+ * @throws TypeError if the argument is not a tensor.
  */
 export function writeNpy(tensor: Tensor): Uint8Array {
   return joinBytes(npyParts(tensor));
 }
 
-/** The header, and then the elements. */
+/** Returns the header and the elements. */
 export function npyParts(tensor: Tensor): readonly Uint8Array[] {
   if (!(checkType('tensor', tensor, 'object') instanceof Tensor)) {
     throw new TypeError(`tensor must be a Tensor, not ${shown(tensor)}: Tensor.from() makes one`);

@@ -8,20 +8,20 @@ import { contentOf, readZip } from '../zip/read-zip.ts';
 import type { ZipFile } from '../zip/write-zip.ts';
 import { npyParts, readNpy } from './npy.ts';
 
-/** What {@link writeNpz} takes. */
+/** The options of {@link writeNpz}. */
 export interface WriteNpzOptions {
-  /** `true`: like `np.savez_compressed`. Default: `false`, like `np.savez`. */
+  /** Whether to compress the arrays, like `np.savez_compressed`. Default: `false`, like `np.savez`. */
   readonly compress?: boolean;
 }
 
 const suffix = '.npy';
 
 /**
- * Reads the arrays that `np.savez` or `np.savez_compressed` wrote, by their names. Arrays that are not compressed lie in
- * the memory of `bytes`.
+ * Reads the arrays that `np.savez` or `np.savez_compressed` wrote, by their names. Uncompressed arrays use the memory
+ * of `bytes`.
  *
  * Lengths are checked before anything is decompressed, so an archive cannot take more memory than `maxInflatedBytes`.
- * {@link readNpy} says which arrays are read.
+ * See {@link readNpy} for the arrays that are read.
  *
  * @throws PeerloomError `ERR_TENSOR_FORMAT`.
  */
@@ -39,10 +39,10 @@ export function readNpz(bytes: Uint8Array | ArrayBuffer, options: ReadZipOptions
 }
 
 /**
- * Writes arrays by their names, as `np.savez` does, byte for byte; compressed as `np.savez_compressed`, whose bytes
- * depend on the version of its zlib.
+ * Writes named arrays byte for byte as `np.savez` does. With `compress`, it writes them like `np.savez_compressed`,
+ * whose bytes depend on the version of its zlib.
  *
- * @throws TypeError for anything but tensors. RangeError above 4 GiB, which safetensors can hold.
+ * @throws TypeError if a value is not a tensor. RangeError above 4 GiB; safetensors can hold more.
  */
 export function writeNpz(state: StateDictLike, options: WriteNpzOptions = {}): Uint8Array {
   checkOptions(options, ['compress']);
@@ -54,7 +54,7 @@ export function writeNpz(state: StateDictLike, options: WriteNpzOptions = {}): U
   return zipAsPythonDoes(files, compress);
 }
 
-/** An error about an array says which one it is. */
+/** Reads an array. If that fails, the error names the array. */
 function within<Result>(name: string, read: () => Result): Result {
   try {
     return read();

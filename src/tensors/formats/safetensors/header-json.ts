@@ -5,8 +5,8 @@ const spaces: readonly (string | undefined)[] = [' ', '\t', '\n', '\r'];
 const whole = /(?:0|[1-9][0-9]*)(?![0-9.eE])/y;
 
 /**
- * Reads the little JSON that the header of a safetensors file consists of: objects, lists, text and whole numbers.
- * JSON.parse would keep the last of two members with one name, and the format forbids both.
+ * Reads the subset of JSON that the header of a safetensors file uses: objects, lists, text and whole numbers. The
+ * format forbids two members with the same name; JSON.parse would silently keep the last.
  */
 export class HeaderJson {
   readonly #text: string;
@@ -16,7 +16,7 @@ export class HeaderJson {
     this.#text = text;
   }
 
-  /** An object. @param read reads the member of this name. */
+  /** Reads an object. @param read reads the value of the member with this name. */
   members(read: (name: string) => void): void {
     const seen = new Set<string>();
     this.#expect('{');
@@ -31,7 +31,7 @@ export class HeaderJson {
     this.#expect('}');
   }
 
-  /** A list of at most so many whole numbers. */
+  /** Reads a list of at most `most` whole numbers. */
   numbers(most: number): number[] {
     const numbers: number[] = [];
     this.#expect('[');
@@ -57,7 +57,7 @@ export class HeaderJson {
     }
   }
 
-  /** Nothing may follow but the spaces that align the data. */
+  /** Checks that nothing follows except the spaces that align the data. */
   end(): void {
     this.#skipSpace();
     if (this.#at < this.#text.length) throw this.#damaged('its end');
@@ -66,10 +66,10 @@ export class HeaderJson {
   #parsed(quoted: string): string {
     try {
       const text: unknown = JSON.parse(quoted);
-      // Half of a surrogate pair can be escaped, but UTF-8 cannot write it.
+      // JSON can escape half of a surrogate pair, which UTF-8 cannot encode.
       if (typeof text === 'string' && text.isWellFormed()) return text;
     } catch {
-      // A control character, or an escape that JSON does not have.
+      // The text contains a control character, or an escape that JSON does not have.
     }
     throw formatError(`the safetensors header is damaged: ${shown(quoted)} is no text of JSON`);
   }

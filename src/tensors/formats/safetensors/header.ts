@@ -3,38 +3,38 @@ import { formatError, named, orFormatError, textOf } from '../format-error.ts';
 import { HeaderJson } from './header-json.ts';
 import { dtypeOf } from './safetensors-types.ts';
 
-/** Bytes of the number before the header, which says how long the header is. */
+/** The bytes of the number before the header. This number is the length of the header. */
 export const lengthBytes = 8;
 
-/** The member of the header that is no tensor. */
+/** The name of the member that contains the metadata and is not a tensor. */
 export const metadataName = '__metadata__';
 
-/** As the package safetensors: what a header may have at most. */
+/** The longest header, as in the package safetensors. */
 export const maxHeaderBytes = 100_000_000;
 
-/** What a file of tensors says of one of them. */
+/** The description of a tensor in a safetensors file. */
 export interface TensorInfo {
-  /** The type of its elements. */
+  /** The type of the elements. */
   readonly dtype: DType;
   /** The length of each dimension. */
   readonly shape: readonly number[];
-  /** Where its elements begin, in bytes from the start of the file. */
+  /** The offset of the elements, in bytes from the start of the file. */
   readonly start: number;
-  /** How many bytes its elements have. */
+  /** How many bytes the elements have. */
   readonly byteLength: number;
 }
 
-/** What a safetensors file holds, without the elements. */
+/** The content of a safetensors file, without the elements. */
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * How long the header is.
+ * Returns the length of the header, in bytes.
  *
  * @param start the first 8 bytes.
- * @param fileBytes the length of the whole.
+ * @param fileBytes the length of the whole file.
  */
 export function headerLengthOf(start: Uint8Array, fileBytes: number): number {
   if (fileBytes < lengthBytes) {
@@ -55,10 +55,10 @@ export function headerLengthOf(start: Uint8Array, fileBytes: number): number {
 }
 
 /**
- * Reads a header and checks every place that it names: the elements of the tensors fill the rest of the file, without
- * gaps and without sharing a byte.
+ * Reads a header and checks all its offsets: the elements of the tensors must fill the rest of the file, without gaps
+ * and without overlaps.
  *
- * @param fileBytes the length of the whole.
+ * @param fileBytes the length of the whole file.
  */
 export function readHeader(bytes: Uint8Array, fileBytes: number): SafetensorsHeader {
   if (bytes[0] !== 0x7b) throw formatError('this is no safetensors file: its header does not begin with {');

@@ -15,22 +15,22 @@ import { safetensorsParts } from './safetensors.ts';
 
 type FileHandle = import('node:fs/promises').FileHandle;
 
-/** As much is read or written in one call; the system takes at most 2 GiB. */
+/** The most bytes that are read or written in one call. The system accepts at most 2 GiB. */
 const maxCallBytes = 1024 * 1024 * 1024;
 
-/** Gives each unfinished file a name of its own, so that nobody writes into that of another call. */
+/** Numbers the unfinished files, so that each call writes to its own file. */
 let savedFiles = 0;
 
 /**
- * A safetensors file that is open: its names, shapes and metadata are in memory, its elements on the disk. Get one from
+ * An open safetensors file. Its names, shapes and metadata are in memory, its elements are on the disk. Open it with
  * {@link openSafetensors}, and close it.
  */
 export class SafetensorsFile {
   /** The names of the tensors, in the order of the header. */
   readonly names: readonly string[];
-  /** Type, shape and place of each tensor by its name. */
+  /** The type, shape and place of each tensor, by its name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** Text by name that the file carries beside its tensors. Empty where it has none. */
+  /** The metadata of the file: texts by name. Empty if it has none. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly #handle: FileHandle;
   readonly #path: string;
@@ -46,10 +46,10 @@ export class SafetensorsFile {
   }
 
   /**
-   * Reads one tensor from the disk. Any number may be read at once.
+   * Reads a tensor from the disk. Several tensors may be read at the same time.
    *
-   * @throws RangeError for a name that the file does not have. PeerloomError `ERR_TENSOR_FILE` where the file is closed
-   * or cannot be read, `ERR_TENSOR_FORMAT` where it has become shorter since it was opened.
+   * @throws RangeError if the file has no tensor with this name. PeerloomError `ERR_TENSOR_FILE` if the file is closed
+   * or cannot be read, `ERR_TENSOR_FORMAT` if it has become shorter since it was opened.
    */
   async tensor(name: string): Promise<Tensor> {
     const info = this.tensors.get(name);
@@ -61,13 +61,13 @@ export class SafetensorsFile {
     return tensorOfFile(`the tensor ${named(name)}`, { dtype: info.dtype, shape: info.shape, data });
   }
 
-  /** Closes the file, once the tensors being read are there. Can be called again. */
+  /** Closes the file once all tensors that are being read have been read. May be called repeatedly. */
   close(): Promise<void> {
     this.#closing ??= this.#handle.close();
     return this.#closing;
   }
 
-  /** The same as `close()`, for `await using`. */
+  /** Same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -75,10 +75,10 @@ export class SafetensorsFile {
 
 /**
  * Opens a safetensors file without reading its elements, so that a model larger than memory can be read tensor by
- * tensor. Needs the files of Node.js.
+ * tensor. Needs the file system of Node.js.
  *
- * @throws PeerloomError `ERR_TENSOR_FILE` where it cannot be read, `ERR_TENSOR_FORMAT` where it is damaged or has types
- * that {@link DType} lacks, `ERR_TRANSPORT_UNAVAILABLE` in a browser.
+ * @throws PeerloomError `ERR_TENSOR_FILE` if it cannot be read, `ERR_TENSOR_FORMAT` if it is damaged or has types that
+ * {@link DType} does not have, `ERR_TRANSPORT_UNAVAILABLE` in a browser.
  * @example
  * await using file = await openSafetensors('model.safetensors');
  * for (const name of file.names) console.log(name, file.tensors.get(name)?.shape);
@@ -100,12 +100,12 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 /**
- * Writes tensors as a safetensors file. Its bytes are those of {@link writeSafetensors}, but they are never in memory
- * as one piece. The file appears under its name when it is whole, in the place of an older one. Needs the files of
- * Node.js.
+ * Writes tensors to a safetensors file. The bytes are those of {@link writeSafetensors}, but they are never in memory
+ * as one piece. The file gets its name only when it is complete, and then replaces an older file. Needs the file system
+ * of Node.js.
  *
- * @param metadata text by name that travels beside the tensors.
- * @throws TypeError, RangeError like `writeSafetensors`. PeerloomError `ERR_TENSOR_FILE` where it cannot be written.
+ * @param metadata texts by name that are stored with the tensors.
+ * @throws TypeError, RangeError like `writeSafetensors`. PeerloomError `ERR_TENSOR_FILE` if it cannot be written.
  */
 export async function saveSafetensors(
   path: string,

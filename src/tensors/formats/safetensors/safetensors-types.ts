@@ -1,8 +1,8 @@
 import type { DType } from '../../tensor/dtypes.ts';
 
 /**
- * The types of both sides, in the order of the package safetensors: it writes the tensors of the last type first, so
- * that all are aligned.
+ * The names of the types in safetensors and in peerloom, in the order of the package safetensors. It writes the tensors
+ * of the last type first, so that all tensors are aligned.
  */
 const names: readonly (readonly [name: string, dtype: DType])[] = [
   ['BOOL', 'bool'],
@@ -23,7 +23,7 @@ const names: readonly (readonly [name: string, dtype: DType])[] = [
 const dtypes: ReadonlyMap<string, DType> = new Map(names);
 const ranks: ReadonlyMap<DType, number> = new Map(names.map(([, dtype], rank) => [dtype, rank]));
 
-/** `undefined` for the types that peerloom does not have, such as F8_E4M3 and C64. */
+/** The type with this name. `undefined` for types that peerloom does not have, such as F8_E4M3 and C64. */
 export function dtypeOf(name: string): DType | undefined {
   return dtypes.get(name);
 }
@@ -32,7 +32,7 @@ export function nameOf(dtype: DType): string {
   return names[rankOf(dtype)]![0];
 }
 
-/** Its place in the order above. */
+/** The position of a type in the order above. */
 export function rankOf(dtype: DType): number {
   return ranks.get(dtype)!;
 }

@@ -9,15 +9,15 @@ import { nameOf, rankOf } from './safetensors-types.ts';
 export interface Safetensors {
   /** The tensors by name, in the order of the header. */
   readonly state: StateDict;
-  /** Text by name that the file carries beside its tensors, such as `{ format: 'pt' }`. Empty where it has none. */
+  /** The metadata of the file: texts by name, such as `{ format: 'pt' }`. Empty if it has none. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads the tensors of a safetensors file. They lie in the memory of `bytes`, without a copy.
+ * Reads the tensors of a safetensors file. They use the memory of `bytes` without copying it.
  *
- * Everything is checked before anything is kept: the header has 100 MB at most, each name once, and offsets that leave
- * no byte out and use none twice. Types that {@link DType} lacks, such as float8, are refused.
+ * The whole header is checked first: it has at most 100 MB, each name occurs once, and the offsets leave no byte out
+ * and use none twice. Types that {@link DType} does not have, such as float8, are refused.
  *
  * @throws PeerloomError `ERR_TENSOR_FORMAT`.
  * @see https://github.com/huggingface/safetensors#format
@@ -48,8 +48,8 @@ export function readSafetensorsWithMetadata(bytes: Uint8Array | ArrayBuffer): Sa
 /**
  * Writes tensors as a safetensors file, byte for byte as the Python package does.
  *
- * @param metadata text by name that travels beside the tensors.
- * @throws TypeError for anything but tensors and text; RangeError for a header above 100 MB.
+ * @param metadata texts by name that are stored with the tensors.
+ * @throws TypeError if a value is not a tensor, or metadata is not text; RangeError for a header above 100 MB.
  */
 export function writeSafetensors(
   state: StateDictLike,
@@ -58,7 +58,7 @@ export function writeSafetensors(
   return joinBytes(safetensorsParts(state, metadata));
 }
 
-/** The header, and then the elements of each tensor. */
+/** Returns the header and the elements of each tensor. */
 export function safetensorsParts(
   state: StateDictLike,
   metadata: Readonly<Record<string, string>> | undefined,
@@ -88,20 +88,22 @@ export function safetensorsParts(
   return [header, ...entries.map(([, { data }]) => data)];
 }
 
-/** The largest types first, so that all are aligned; then by name. */
+/** Sorts tensors by type, the largest first, so that all are aligned, and then by name. */
 function inFileOrder(entries: readonly NamedTensor[]): NamedTensor[] {
   return entries.toSorted(([a, { dtype: typeOfA }], [b, { dtype: typeOfB }]) => {
     return rankOf(typeOfB) - rankOf(typeOfA) || compareAsUtf8(a, b);
   });
 }
 
-/** JavaScript compares UTF-16 units, which puts characters beyond 0xffff before some of those below. */
+/**
+ * Compares texts in the order of their UTF-8. JavaScript's order of UTF-16 units differs for characters above 0xffff.
+ */
 function compareAsUtf8(a: string, b: string): number {
   const most = Math.min(a.length, b.length);
   let at = 0;
   while (at < most && a[at] === b[at]) at += 1;
   if (at === most) return a.length - b.length;
-  // Equal first halves of two pairs leave the second halves, whose order is that of the characters.
+  // If two surrogate pairs differ only in their second halves, these have the same order as the characters.
   return a.codePointAt(at)! - b.codePointAt(at)!;
 }
 

@@ -1,18 +1,19 @@
 import { formatError, named } from '../format-error.ts';
 import { PickleDict, PickleList, type PickleValue, StoredTensor } from './pickle-values.ts';
 
-/** How deep dicts and lists may lie in each other. */
+/** How deeply dicts and lists may be nested. */
 const maxDepth = 32;
 const maxNameCharacters = 4096;
 
-/** The name of a file's only tensor, where it holds no dict. */
+/** The name of the tensor if the file contains a tensor instead of a dict. */
 const nameOfOne = 'tensor';
 
 /**
- * The tensors of a value, by name: keys of dicts and places in lists, joined with dots, as PyTorch joins the names of
- * modules. Numbers and texts beside them are left out.
+ * Returns the tensors in a value, by name. A name is made of keys of dicts and indices of lists, joined with dots, as
+ * PyTorch joins the names of modules. Numbers and texts are left out.
  *
- * @param maxValues a file that repeats a dict within dicts could otherwise name more tensors than there is memory for.
+ * @param maxValues the most values that are visited. Without a limit, a file that repeats a dict within dicts could
+ * name more tensors than fit into memory.
  */
 export function namedTensors(root: PickleValue, maxValues: number): ReadonlyMap<string, StoredTensor> {
   const found = new Map<string, StoredTensor>();

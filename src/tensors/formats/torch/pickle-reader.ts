@@ -2,15 +2,15 @@ import { formatError, textOf } from '../format-error.ts';
 import { PickleDict, PickleList, type PickleValue } from './pickle-values.ts';
 import { namedThing, rebuild, storageOf } from './rebuild.ts';
 
-/** Python's protocol of `torch.save`, unless the user passed another one. */
+/** The pickle protocol of `torch.save`, unless its user chose another one. */
 const protocol = 2;
 const [protocolOpcode, stop] = [0x80, 0x2e];
 const newline = 0x0a;
-/** Numbers of so many bytes are read; the pickle of a state dict has none that is longer. */
+/** The most bytes of a number. The pickle of a state dict has no longer numbers. */
 const maxLongBytes = 8;
 
 /**
- * Reads the pickle of a state dict as data. It is no unpickler: it knows the few opcodes below and the few names of
+ * Reads the pickle of a state dict as data. It is not an unpickler: it knows the few opcodes below and the few names of
  * `rebuild.ts`, calls nothing, and refuses everything else.
  *
  * @throws PeerloomError `ERR_TENSOR_FORMAT`.
@@ -20,7 +20,9 @@ export function readPickle(bytes: Uint8Array): PickleValue {
 }
 
 class PickleReader {
-  /** The opcodes that PyTorch writes for state dicts, with their names in Python's pickletools. All others are refused. */
+  /**
+   * The opcodes that PyTorch writes for state dicts, with their names in Python's pickletools. All others are refused.
+   */
   static readonly #steps: ReadonlyMap<number, (reader: PickleReader) => void> = new Map([
     [0x28 /* MARK */, (reader) => reader.#mark()],
     [0x29 /* EMPTY_TUPLE */, (reader) => reader.#push(new PickleList([]))],
@@ -57,7 +59,7 @@ class PickleReader {
   readonly #view: DataView;
   #at = 0;
   #stack: PickleValue[] = [];
-  /** The stacks below the marks that are open. */
+  /** The stacks below the open marks. */
   readonly #below: PickleValue[][] = [];
   readonly #memo = new Map<number, PickleValue>();
 
@@ -94,7 +96,7 @@ class PickleReader {
     this.#push(rebuild(callable, given));
   }
 
-  /** Those of an OrderedDict: PyTorch keeps the versions of modules there. */
+  /** Skips the attributes of an OrderedDict, in which PyTorch stores the versions of modules. */
   #leaveOutAttributes(): void {
     this.#pop();
     this.#dict();
@@ -186,7 +188,7 @@ class PickleReader {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /** @returns where the skipped bytes begin. */
+  /** @returns the position at which the skipped bytes begin. */
   #skip(length: number): number {
     const start = this.#at;
     if (start + length > this.#bytes.length) throw damaged('it was cut short');

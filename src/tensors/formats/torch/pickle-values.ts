@@ -1,8 +1,8 @@
 import type { DType } from '../../tensor/dtypes.ts';
 
 /**
- * What the pickle of a state dict can hold. Nothing in here is code: a `Named` thing is two words that are compared with
- * the few that the reader knows.
+ * A value in the pickle of a state dict. No value is code: a `Named` value is only a module and a name, which are
+ * compared with the few that the reader knows.
  */
 export type PickleValue =
   | null
@@ -30,7 +30,7 @@ export class PickleDict {
   readonly entries: [key: PickleValue, value: PickleValue][] = [];
 }
 
-/** A class or a function of Python, by its name alone. */
+/** A class or a function of Python. Only its name is known. */
 export class Named {
   readonly name: string;
 
@@ -39,12 +39,12 @@ export class Named {
   }
 }
 
-/** Memory that tensors lie in: an entry `data/key` of the archive. */
+/** The memory of tensors: an entry `data/key` of the archive. */
 export class Storage {
-  /** `undefined`: the tensors name their type themselves. */
+  /** The type of the elements. `undefined` if the tensors name their type themselves. */
   readonly dtype: DType | undefined;
   readonly key: string;
-  /** The number of its elements, which are bytes where it has no type. */
+  /** The number of elements. They are bytes if the storage has no type. */
   readonly size: number;
 
   constructor(dtype: DType | undefined, key: string, size: number) {
@@ -54,7 +54,7 @@ export class Storage {
   }
 }
 
-/** A tensor as the pickle describes it; nothing of it has been checked against the storage. */
+/** A tensor as the pickle describes it. It has not been checked against the storage. */
 export class StoredTensor {
   readonly storage: Storage;
   readonly dtype: DType;

@@ -5,12 +5,12 @@ import { rowMajorStrides } from '../row-major.ts';
 import type { NamedTensor } from '../state-dict.ts';
 import { storageClassOf } from './torch-types.ts';
 
-/** Python writes items of a dict in batches of this many. */
+/** How many items of a dict Python writes in a batch. */
 const batchItems = 1000;
 
 /**
- * The pickle of a dict of tensors, byte for byte as Python writes it for `torch.save`: protocol 2, every object put
- * into the memo, and taken from there when it comes again.
+ * Writes the pickle of a dict of tensors, byte for byte as Python does for `torch.save`: in protocol 2, with every
+ * object in the memo. An object that occurs again is written as a reference to the memo.
  */
 export function pickleOf(entries: readonly NamedTensor[]): Uint8Array {
   const writer = new PickleWriter();
@@ -20,7 +20,7 @@ export function pickleOf(entries: readonly NamedTensor[]): Uint8Array {
 
 class PickleWriter {
   readonly #parts: Uint8Array[] = [Uint8Array.of(0x80, 2)];
-  /** Where the words that Python writes once are in the memo. */
+  /** The positions in the memo of words that Python writes only once. */
   readonly #memo = new Map<string, number>();
   #memoized = 0;
   #storages = 0;
@@ -39,7 +39,7 @@ class PickleWriter {
       return;
     }
     if (entries.length === 0) return;
-    // A batch that is full is followed by another one, even an empty one.
+    // After a full batch, Python always writes another one, even if it is empty.
     for (let start = 0; start <= entries.length; start += batchItems) {
       this.#op('(');
       for (const entry of entries.slice(start, start + batchItems)) this.#item(entry);
@@ -52,7 +52,7 @@ class PickleWriter {
     this.#tensor(tensor);
   }
 
-  /** `_rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())` */
+  /** Writes `_rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`. */
   #tensor({ dtype, shape, size, data }: Tensor): void {
     const storageClass = storageClassOf(dtype);
     this.#global(`torch._utils\n_rebuild_tensor_v${storageClass === undefined ? 3 : 2}`);
@@ -73,7 +73,7 @@ class PickleWriter {
     this.#remember();
   }
 
-  /** The persistent id `('storage', class, key, 'cpu', size)` */
+  /** Writes the persistent id `('storage', class, key, 'cpu', size)`. */
   #storage(storageClass: string, size: number): void {
     this.#op('(');
     this.#word('storage');
@@ -143,7 +143,7 @@ class PickleWriter {
     else this.#op('r').#number(index, 4);
   }
 
-  /** Opcodes and their text, each character one byte. */
+  /** Writes opcodes and their text, one byte for each character. */
   #op(codes: string): this {
     this.#parts.push(Uint8Array.from(codes, (code) => code.charCodeAt(0)));
     return this;

@@ -9,19 +9,21 @@ import { namedTensors } from './named-tensors.ts';
 import { readPickle } from './pickle-reader.ts';
 import type { Storage, StoredTensor } from './pickle-values.ts';
 
-/** Copies of tensors that do not lie in row-major order may take so much, or as much as the file if that is more. */
+/**
+ * The most bytes for copies of tensors that are not in row-major order. The limit is the file's length if that is more.
+ */
 const maxCopiedBytes = 16 * 1024 * 1024;
 
-/** A pickle is a list of names and shapes; one of 100,000 tensors has about 12 MiB. */
+/** The longest pickle. It contains only names and shapes: the pickle of 100,000 tensors has about 12 MiB. */
 const maxPickleBytes = 64 * 1024 * 1024;
 
 /**
- * Reads the tensors that `torch.save` wrote: a state dict, a tensor, or dicts and lists of them, whose names are joined
- * with dots (`'model.layer1.weight'`). Numbers and texts beside the tensors are left out. Tensors lie in the memory of
- * `bytes`; views that are transposed or strided are copied into row-major order.
+ * Reads the tensors that `torch.save` wrote: a state dict, a tensor, or nested dicts and lists of them, whose names are
+ * joined with dots (`'model.layer1.weight'`). Numbers and texts in the file are left out. Tensors use the memory of
+ * `bytes`. Only transposed or strided views are copied, into row-major order.
  *
- * No pickle is ever executed. The reader knows the few opcodes and names that a state dict needs and refuses files with
- * any other, such as whole models, and files from before PyTorch 1.6.
+ * Pickles are never executed. The reader knows the few opcodes and names that a state dict needs. It refuses files with
+ * others, such as whole models, and files from before PyTorch 1.6.
  *
  * @throws PeerloomError `ERR_TENSOR_FORMAT`.
  * @example
@@ -44,11 +46,11 @@ export function readTorch(bytes: Uint8Array | ArrayBuffer, options: ReadZipOptio
 
 class TorchArchive {
   readonly #entries: ReadonlyMap<string, ZipEntry>;
-  /** The folder that all entries lie in, with its slash. */
+  /** The folder of all entries, with a slash at its end. */
   readonly #folder: string;
   readonly #isBigEndian: boolean;
   readonly #contents = new Map<string, Uint8Array>();
-  /** Bytes that may still be copied. */
+  /** How many bytes may still be copied. */
   #room: number;
 
   constructor(entries: readonly ZipEntry[], fileBytes: number) {
@@ -75,7 +77,7 @@ class TorchArchive {
     return contentOf(entry);
   }
 
-  /** @throws PeerloomError `ERR_TENSOR_FORMAT` unless every element of the tensor lies in its storage. */
+  /** Reads a tensor. @throws PeerloomError `ERR_TENSOR_FORMAT` if an element is outside the tensor's storage. */
   tensor(
     name: string,
     { storage, dtype, offset, shape, strides }: StoredTensor,

@@ -19,9 +19,9 @@ const known: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A class or function that the pickle names.
+ * Returns a class or function that the pickle names.
  *
- * @throws PeerloomError `ERR_TENSOR_FORMAT` for all but the few that the tensors of a state dict need.
+ * @throws PeerloomError `ERR_TENSOR_FORMAT` if the tensors of a state dict do not need it.
  */
 export function namedThing(module: string, name: string): Named {
   const whole = `${module}.${name}`;
@@ -32,7 +32,7 @@ export function namedThing(module: string, name: string): Named {
   );
 }
 
-/** What a known thing makes of its arguments. Nothing is called: the result is data. */
+/** Returns what a known class or function would return for its arguments, as data. Nothing is called. */
 export function rebuild(callable: PickleValue | undefined, given: PickleValue | undefined): PickleValue {
   const name = callable instanceof Named ? callable.name : undefined;
   const args = given instanceof PickleList ? given.items : [];
@@ -43,7 +43,7 @@ export function rebuild(callable: PickleValue | undefined, given: PickleValue | 
   throw damaged('it calls something that is no function of tensors');
 }
 
-/** The storage that a persistent id names: `('storage', class, key, location, size)`. */
+/** Returns the storage that a persistent id names: `('storage', class, key, location, size)`. */
 export function storageOf(id: PickleValue | undefined): Storage {
   const [kind, type, key, , size] = id instanceof PickleList ? id.items : [];
   const name = type instanceof Named ? type.name : '';

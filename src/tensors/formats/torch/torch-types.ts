@@ -1,6 +1,6 @@
 import type { DType } from '../../tensor/dtypes.ts';
 
-/** The classes of PyTorch's storages, in its module `torch`. The unsigned types above 8 bits have none. */
+/** PyTorch's classes of storages, in its module `torch`. The unsigned types above 8 bits do not have a class. */
 export const storageClasses: ReadonlyMap<string, DType> = new Map([
   ['DoubleStorage', 'float64'],
   ['FloatStorage', 'float32'],
@@ -14,10 +14,12 @@ export const storageClasses: ReadonlyMap<string, DType> = new Map([
   ['BoolStorage', 'bool'],
 ]);
 
-/** The types whose tensors name their type themselves, over a storage without one; PyTorch has them since 2.3. */
+/**
+ * The types whose tensors name their type themselves, because their storages have no type. PyTorch has them since 2.3.
+ */
 export const typesWithoutStorage: readonly DType[] = ['uint16', 'uint32', 'uint64'];
 
-/** `undefined` for {@link typesWithoutStorage}. */
+/** The storage class of a type. `undefined` for {@link typesWithoutStorage}. */
 export function storageClassOf(dtype: DType): string | undefined {
   for (const [name, type] of storageClasses) if (type === dtype) return name;
   return undefined;

@@ -2,16 +2,16 @@ import { joinBytes } from '../join-bytes.ts';
 import { crc32 } from '../zip/crc32.ts';
 import { checkArchiveLength, endOfDirectory, type ZipFile } from '../zip/write-zip.ts';
 
-/** PyTorch lets the content of each entry begin at a multiple of this, so that it can be mapped into memory. */
+/** PyTorch begins the content of each entry at a multiple of this, in bytes, so that it can be mapped into memory. */
 const alignment = 64;
-/** Names are in UTF-8. */
+/** The flag for names in UTF-8. */
 const isUtf8 = 0x0800;
-/** The checksum and the lengths follow the content. */
+/** The flag for a checksum and lengths that follow the content. */
 const lengthsFollow = 0x0008;
-/** Of the archive: Unix, version 3.0 of the format; of the reader: 4.5, which has zip64. */
+/** The archive is made by Unix, version 3.0 of the format. Readers need version 4.5, which has zip64. */
 const [madeBy, neededVersion] = [0x031e, 45];
 
-/** An archive as PyTorch 1.13 writes it: nothing compressed, everything aligned, with a record of zip64 at its end. */
+/** Writes an archive as PyTorch 1.13 does: uncompressed, aligned, and with a zip64 record at its end. */
 export function zipAsTorchDoes(files: readonly ZipFile[]): Uint8Array {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
@@ -39,7 +39,7 @@ function flagsOf({ content }: Entry): number {
   return content.length === 0 ? isUtf8 : isUtf8 | lengthsFollow;
 }
 
-/** With an extra field `FB` of as many letters Z as the alignment needs. */
+/** The local header of an entry. It has an extra field `FB`, filled with letters Z for the alignment. */
 function localHeader(entry: Entry): Uint8Array {
   const { nameBytes, offset } = entry;
   const extra = 30 + nameBytes.length;
@@ -83,7 +83,7 @@ function directoryHeader(entry: Entry): Uint8Array {
   return header;
 }
 
-/** The record of zip64 and the one that leads to it, which PyTorch writes in every archive. */
+/** The zip64 record and its locator, which PyTorch writes in every archive. */
 function longEndOfDirectory(entries: number, start: number, directory: readonly Uint8Array[]): Uint8Array {
   const byteLength = directory.reduce((sum, { length }) => sum + length, 0);
   const records = new Uint8Array(56 + 20);

@@ -1,6 +1,6 @@
 import { optionalBuiltin } from '../../../base/builtin.ts';
 
-/** The checksum of zip files (ISO 3309), by Node.js where there is one. */
+/** The checksum of zip files (ISO 3309). Node.js computes it if it can. */
 export function crc32(bytes: Uint8Array): number {
   const native = optionalBuiltin('node:zlib')?.crc32;
   return native === undefined ? crc32ByTable(bytes) : native(bytes);
@@ -12,7 +12,7 @@ const table = Uint32Array.from({ length: 256 }, (_, index) => {
   return rest;
 });
 
-/** For browsers. */
+/** The same in JavaScript, for browsers. */
 export function crc32ByTable(bytes: Uint8Array): number {
   let rest = 0xffffffff;
   for (let at = 0; at < bytes.length; at += 1) rest = table[(rest ^ bytes[at]!) & 0xff]! ^ (rest >>> 8);

@@ -1,6 +1,6 @@
 import { formatError } from '../format-error.ts';
 
-/** Where the directory of an archive lies, and how many entries it has. */
+/** The place of an archive's directory, and the number of its entries. */
 export interface Directory {
   readonly start: number;
   readonly end: number;
@@ -10,12 +10,12 @@ export interface Directory {
 const [endSignature, locatorSignature, longEndSignature] = [0x06054b50, 0x07064b50, 0x06064b50];
 const [endBytes, locatorBytes, longEndBytes] = [22, 20, 56];
 const maxCommentBytes = 0xffff;
-/** The least that an entry takes in the directory. */
+/** The smallest size of an entry in the directory. */
 const leastEntryBytes = 46;
 
 /**
- * Finds the directory by the record at the end of the archive, and by that of zip64 where there is one. Nothing but
- * those may stand behind the directory, so an archive has one reading only.
+ * Finds the directory through the record at the end of the archive, and through the zip64 record if there is one. Only
+ * these records may follow the directory, so that an archive cannot be read in two ways.
  *
  * @throws PeerloomError `ERR_TENSOR_FORMAT`.
  */
@@ -33,7 +33,7 @@ export function findDirectory(view: DataView): Directory {
   return directory;
 }
 
-/** The last one whose comment ends with the archive. */
+/** The position of the last end record whose comment reaches the end of the archive. */
 function endRecord(view: DataView): number {
   const last = view.byteLength - endBytes;
   for (let at = last; at >= Math.max(0, last - maxCommentBytes); at -= 1) {

@@ -3,15 +3,15 @@ import { isPeerloomError } from '../../../base/errors.ts';
 import { formatError, named } from '../format-error.ts';
 
 /**
- * So much compressed data is decompressed at once. It becomes at most 1,032 times as much, so data that is longer than
- * it claims is noticed within 4 MiB.
+ * How many compressed bytes are decompressed at a time. They become at most 1,032 times as long, so data that is longer
+ * than it claims is noticed within 4 MiB.
  */
 const pieceBytes = 4 * 1024;
 
 /**
  * Decompresses an entry into memory of exactly the length that it claims.
  *
- * @throws PeerloomError `ERR_TENSOR_FORMAT` where the data is damaged, shorter or longer.
+ * @throws PeerloomError `ERR_TENSOR_FORMAT` if the data is damaged, shorter or longer.
  */
 export function inflateExactly(name: string, compressed: Uint8Array, byteLength: number): Uint8Array {
   const content = new Uint8Array(byteLength);

@@ -6,17 +6,17 @@ import { checkArchiveLength, checkEntryCount, endOfDirectory, type ZipFile } fro
 /** The level of zlib that Python's zipfile uses. */
 const level = 6;
 const isUtf8 = 0x0800;
-/** 1980-01-01, the first day that a zip file can name: what Python writes for a file without a date. */
+/** 1980-01-01, the first day that a zip file can contain. Python writes it for a file without a date. */
 const firstDay = 0x0021;
 /** Version 4.5 of the format, which has zip64. */
 const version = 45;
 const unix = 3;
-/** `-rw-------`, in the upper half of the attributes. */
+/** The permissions `-rw-------`, in the upper half of the attributes. */
 const ownersFile = 0o600;
 const inExtra = 0xffffffff;
 
 /**
- * An archive as Python's `zipfile` writes it for `np.savez`: each entry has a zip64 field, whatever its length.
+ * Writes an archive as Python's `zipfile` does for `np.savez`. Every entry has a zip64 field, even if it is short.
  *
  * @throws RangeError for 4 GiB or more, and for 65,535 entries or more.
  */

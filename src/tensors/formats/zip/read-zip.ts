@@ -3,31 +3,31 @@ import { crc32 } from './crc32.ts';
 import { findDirectory } from './directory.ts';
 import { inflateExactly } from './inflate.ts';
 
-/** An entry whose places have been checked. */
+/** An entry whose offsets and lengths have been checked. */
 export interface ZipEntry {
   readonly name: string;
   readonly isCompressed: boolean;
   readonly crc: number;
-  /** The length of its content. */
+  /** The length of the decompressed content. */
   readonly byteLength: number;
-  /** As it lies in the archive. */
+  /** The content as it is in the archive. */
   readonly stored: Uint8Array;
 }
 
 const [directorySignature, localSignature] = [0x02014b50, 0x04034b50];
 const [directoryBytes, localBytes] = [46, 30];
-/** The extra field with the lengths that 32 bits cannot hold. */
+/** The id of the extra field with lengths that 32 bits cannot hold. */
 const zip64Id = 1;
 const inExtra = 0xffffffff;
 const [isStored, isDeflated] = [0, 8];
-/** Encrypted, patched, strongly encrypted, with a masked header. */
+/** The flags of entries that are not read: encrypted, patched, strongly encrypted, with a masked header. */
 const refusedFlags = 0x0001 | 0x0020 | 0x0040 | 0x2000;
-/** Deflate makes at most so many bytes of one. */
+/** The most bytes into which deflate can expand one byte. */
 const maxDeflateRatio = 1032;
 
 /**
- * Lists the entries of a zip archive (APPNOTE 6.3, zip64 too) after checking every place that it names: nothing outside
- * of the archive, nothing in two entries, no name twice, and no more to decompress than allowed.
+ * Lists the entries of a zip archive (APPNOTE 6.3, including zip64). It first checks all offsets and lengths: no entry
+ * reaches outside the archive, no entries overlap, no name occurs twice, and the decompressed length is allowed.
  *
  * @throws PeerloomError `ERR_TENSOR_FORMAT`.
  */
@@ -58,9 +58,9 @@ export function readZip(bytes: Uint8Array, maxInflatedBytes: number): readonly Z
 }
 
 /**
- * The content of an entry: of one that is not compressed, the memory of the archive itself.
+ * Returns the content of an entry. If it is not compressed, the content uses the memory of the archive.
  *
- * @throws PeerloomError `ERR_TENSOR_FORMAT` where it is damaged.
+ * @throws PeerloomError `ERR_TENSOR_FORMAT` if the content is damaged.
  */
 export function contentOf({ name, isCompressed, crc, byteLength, stored }: ZipEntry): Uint8Array {
   const content = isCompressed ? inflateExactly(name, stored, byteLength) : stored;

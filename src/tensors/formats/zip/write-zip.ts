@@ -4,17 +4,17 @@ export interface ZipFile {
   readonly content: Uint8Array;
 }
 
-/** Beyond it, every place would need 64 bits. */
+/** The longest archive. Beyond it, offsets would need 64 bits. */
 const maxArchiveBytes = 0xffffffff;
 const maxEntries = 0xffff;
 
-/** @throws RangeError for an archive that is too long. */
+/** @throws RangeError if an archive is too long. */
 export function checkArchiveLength(byteLength: number): void {
   if (byteLength < maxArchiveBytes) return;
   throw new RangeError('a .npz or .pt file that peerloom writes has less than 4 GiB: use writeSafetensors()');
 }
 
-/** @throws RangeError for too many entries. */
+/** @throws RangeError if there are too many entries. */
 export function checkEntryCount(entries: number): void {
   if (entries < maxEntries) return;
   throw new RangeError(
@@ -22,7 +22,7 @@ export function checkEntryCount(entries: number): void {
   );
 }
 
-/** The record at the end of an archive. @param start where the directory begins. */
+/** The record at the end of an archive. @param start the offset of the directory. */
 export function endOfDirectory(entries: number, start: number, directory: readonly Uint8Array[]): Uint8Array {
   const byteLength = directory.reduce((sum, { length }) => sum + length, 0);
   checkArchiveLength(start + byteLength);
