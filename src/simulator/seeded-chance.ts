@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 
-/** Random numbers and bytes that a seed decides. They are no secret: never use them outside simulations. */
+/** Random numbers and bytes that a seed decides. They are not secret: never use them outside simulations. */
 export interface ChanceStream {
   /** Returns the next number: at least 0, less than 1. */
   random(): number;

@@ -80,7 +80,8 @@ export function elementBytes(view: ArrayBufferView, type: Pick<ElementType, 'byt
 }
 
 /**
- * Returns the typed array of these bytes. It shares their memory if that is aligned; otherwise it is a copy.
+ * Returns the typed array of these bytes. It shares their memory if that is aligned and this machine is little-endian;
+ * otherwise it is a copy.
  *
  * @throws Error if the bytes are not a whole number of elements, or the runtime does not have the class.
  */

@@ -20,7 +20,8 @@ const maxPickleBytes = 64 * 1024 * 1024;
 /**
  * Reads the tensors that `torch.save` wrote: a state dict, a tensor, or nested dicts and lists of them, whose names are
  * joined with dots (`'model.layer1.weight'`). Numbers and texts in the file are left out. Tensors use the memory of
- * `bytes`. Only transposed or strided views are copied, into row-major order.
+ * `bytes` without copying it. Only compressed or big-endian elements are converted, and transposed or strided views are
+ * copied into row-major order.
  *
  * Pickles are never executed. The reader knows the few opcodes and names that a state dict needs. It refuses files with
  * others, such as whole models, and files from before PyTorch 1.6.
