@@ -278,7 +278,7 @@ export class Node extends NodeHandlers {
   }
 
   async #startMembership(part: MembershipPart): Promise<void> {
-    const membership = await part.load();
+    const membership = part.current ?? (await part.load());
     await this.#peering.start();
     membership.start();
   }
