@@ -2,10 +2,10 @@ import type { Connection, Libp2p } from '@libp2p/interface';
 import { mayTell, scopeOf } from '../base/host-scope.ts';
 import { parseMultiaddr } from './multiaddr-text.ts';
 
-/** Addresses of another node that are tried. */
+/** The most addresses of another node that are tried. */
 const maxAddresses = 8;
 
-/** Direct addresses that a node may tell of which is reached this way. */
+/** Returns the direct addresses that a node announces, as far as a node reached over this connection may name them. */
 export async function announcedBy(node: Libp2p, { remotePeer, remoteAddr }: Connection): Promise<string[]> {
   const { addresses } = await node.peerStore.get(remotePeer).catch(() => ({ addresses: [] }));
   const teller = scopeOf(hostOf(remoteAddr.toString()));

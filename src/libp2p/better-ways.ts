@@ -11,31 +11,31 @@ import { byWebRtcOf, isRelayed, isWebRtc } from './multiaddr-text.ts';
 import type { RelayLimits } from './relay-limits.ts';
 import { delay, untilAborted } from './waiting.ts';
 
-/** Between two attempts of one way, in milliseconds. */
+/** The pauses between two attempts of one way, in milliseconds. */
 const retry = { minDelayMs: 2_000, maxDelayMs: 60_000 };
 
 /** How long an attempt may take, in milliseconds. */
 const attemptMs = 15_000;
 
-/** WebRTC begins later than a way that may be faster, in milliseconds. */
+/** How much later than the other ways, which may be faster, WebRTC begins, in milliseconds. */
 const webRtcDelayMs = 300;
 
-/** A connection that this side dialled belongs to the way that dialled it, if that says so within some milliseconds. */
+/** How long to wait for the way that dialled a new connection to report it, in milliseconds. */
 const ownDialMs = 100;
 
-/** Between two looks at the limits of a relay, in milliseconds. */
+/** How often the limits of a relay are checked, in milliseconds. */
 const limitsPollMs = 50;
 
-/** The part of the service that asks a node what its addresses are. */
+/** The part of the identify service that asks a node for its addresses. */
 interface Identify {
   identify(connection: Connection, options: { readonly signal: AbortSignal }): Promise<unknown>;
 }
 
 export interface BetterWaysDetails {
   readonly engine: Engine;
-  /** The present one. */
+  /** The present connection. */
   readonly connection: Connection;
-  /** This node speaks WebRTC beyond routers. */
+  /** Whether this node can use WebRTC through routers. */
   readonly hasWebRtc: boolean;
   readonly relayLimits: RelayLimits;
   readonly runtime: Runtime;
@@ -43,12 +43,12 @@ export interface BetterWaysDetails {
 }
 
 /**
- * Waits for a better connection with the node at the other end of one that goes through a relay, or by WebRTC:
+ * Waits for a connection that is better than a present one through a relay or by WebRTC:
  *
- * - a direct one that comes up because both dial at once (hole-punching.ts), whichever side began;
- * - a direct one to an address that the other node announces;
- * - one by WebRTC;
- * - another one through the same relay, before the relay ends the present one.
+ * - a direct connection that results from both sides dialling simultaneously (hole-punching.ts), whichever side began;
+ * - a direct connection to an address that the other node announces;
+ * - a connection by WebRTC;
+ * - another connection through the same relay, before the relay ends the present one.
  *
  * @throws the reason of the signal.
  */
@@ -67,7 +67,7 @@ export async function betterConnection(details: BetterWaysDetails, given: AbortS
   }
   try {
     const found = await Promise.race(ways);
-    // One that comes up at the same moment is not needed.
+    // Another connection that comes up at the same moment is not needed.
     for (const way of ways) way.then((one) => one !== found && void one.close().catch(() => {}), ignore);
     return found;
   } finally {
@@ -77,7 +77,7 @@ export async function betterConnection(details: BetterWaysDetails, given: AbortS
   }
 }
 
-/** A direct connection comes up, or is there. */
+/** Resolves with a direct connection, as soon as there is one. */
 function opened(
   { engine, connection, runtime }: BetterWaysDetails,
   signal: AbortSignal,
@@ -110,7 +110,7 @@ function opened(
   });
 }
 
-/** At the addresses that the other node announces, as soon as it does, and again later. */
+/** Dials the addresses that the other node announces, as soon as it announces them, and again later. */
 async function announced(details: BetterWaysDetails, signal: AbortSignal): Promise<Connection> {
   const { engine, connection } = details;
   const { node } = engine;
@@ -134,7 +134,7 @@ async function announced(details: BetterWaysDetails, signal: AbortSignal): Promi
   }
 }
 
-/** The other node may have learnt its public address after it said what its addresses are. */
+/** Asks the other node again for its addresses, because it may have learnt its public address meanwhile. */
 async function askAgain({ engine, connection, log }: BetterWaysDetails, signal: AbortSignal): Promise<void> {
   const { identify } = engine.node.services as { identify?: Identify };
   try {
@@ -168,7 +168,7 @@ async function beforeTheLimits(details: BetterWaysDetails, signal: AbortSignal):
   }
 }
 
-/** @returns `undefined` after a failure, which is logged. */
+/** @returns the connection, or `undefined` after a failure, which is logged. */
 async function tryDial(
   { engine, runtime, log }: BetterWaysDetails,
   texts: readonly string[],

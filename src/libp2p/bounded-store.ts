@@ -4,19 +4,19 @@ type Datastore = NonNullable<Libp2pOptions['datastore']>;
 type Key = Parameters<Datastore['put']>[0];
 type Pair = { readonly key: Key; readonly value: Uint8Array };
 
-/** What other nodes say of themselves and of others fills so many entries at most. */
+/** The most entries with information from other nodes. */
 const maxStoredEntries = 8_192;
 
-/** And so many bytes. */
+/** The most bytes of these entries. */
 const maxStoredBytes = 8 * 1024 * 1024;
 
-/** One value has so many bytes at most. */
+/** The most bytes of one value. */
 const maxValueBytes = 16 * 1024;
 
-/** Entries of one folder that a search hands out: the newest. */
+/** The most entries of one folder that a search returns: the newest ones. */
 export const maxFolderEntries = 64;
 
-/** About what an entry costs beside its value and its key, in bytes. */
+/** The approximate memory of an entry, without its value and its key, in bytes. */
 const entryBytes = 256;
 
 interface StoreLimits {
@@ -32,22 +32,22 @@ const defaultLimits: StoreLimits = {
 };
 
 export interface BoundedStoreOptions {
-  /** An entry that another one is worth nothing without, by its key. Default: none is. */
+  /** Returns the key of the entry without which the given entry is useless, if any. Default: none. */
   readonly needs?: ((key: string) => string | undefined) | undefined;
-  /** Smaller ones, for tests. */
+  /** Smaller limits, for tests. */
   readonly limits?: StoreLimits;
 }
 
 /**
- * What a node of libp2p remembers, in memory: other nodes and, with a DHT, what they have others remember. libp2p itself
- * would keep all of it. When it is full, what was not used for the longest time gives way.
+ * The store of a libp2p node, in memory: other nodes and, with a DHT, the records that other nodes store in this one.
+ * libp2p itself would keep everything. If the store is full, the least recently used entry is evicted.
  */
 export class BoundedStore {
   readonly #needs: (key: string) => string | undefined;
   readonly #limits: StoreLimits;
-  /** What was used last comes last. */
+  /** The entries by key. The entry used most recently comes last. */
   readonly #entries = new Map<string, Pair>();
-  /** The keys in each folder, `/dht/provider/<key>`, the oldest first: a search looks at no others. */
+  /** The keys in each folder, `/dht/provider/<key>`, the oldest first. A search reads only its folder. */
   readonly #folders = new Map<string, Set<string>>();
   #heldBytes = 0;
 
@@ -78,14 +78,14 @@ export class BoundedStore {
     return pair.value;
   }
 
-  /** @throws RangeError for a value that is too large. */
+  /** @throws RangeError if the value is too large. */
   put(key: Key, value: Uint8Array): Key {
     const { maxEntries, maxBytes, maxValueBytes } = this.#limits;
     if (value.length > maxValueBytes)
       throw new RangeError(`a value has ${maxValueBytes} bytes at most, not ${value.length}`);
     const name = key.toString();
     this.#remove(name);
-    // A copy: the value may be a part of a packet.
+    // Copied, because the value may be a part of a packet.
     this.#entries.set(name, { key, value: value.slice() });
     this.#heldBytes += costOf(name, value);
     const folder = folderOf(name);

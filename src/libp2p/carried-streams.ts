@@ -3,15 +3,15 @@ import type { Address } from '../base/address.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { StreamLink } from './stream-link.ts';
 
-/** How long one side of a carried connection may take to send what it was given, once the other side has ended. */
+/** How long one side of a carried connection may take to send its remaining data after the other side ended, in ms. */
 const closeTimeoutMs = 5_000;
 
-/** What the relay of libp2p asks the node behind it. */
+/** The request of libp2p's relay to the node behind it. */
 interface StopRequest {
   readonly request: { readonly limit?: { readonly data?: bigint | undefined } | undefined };
 }
 
-/** A stream on which both sides exchanged messages, and which carries bytes then. */
+/** A stream on which both sides first exchange messages, and which then carries bytes. */
 interface HopStream {
   pb(codec: unknown): unknown;
   unwrap(): Stream;
@@ -28,9 +28,10 @@ interface RelayService {
 }
 
 /**
- * Makes a relay of libp2p carry connections in bounded memory. Its own way (`@libp2p/circuit-relay-v2` 4.2.13) keeps all
- * that the dialling side ever sent, since it subscribes to that stream twice and reads it once, and reads on while the
- * other side takes nothing. So libp2p opens both streams, is given stand-ins for them, and this joins the streams.
+ * Makes a relay of libp2p carry connections in bounded memory. libp2p's own code (`@libp2p/circuit-relay-v2` 4.2.13)
+ * keeps everything that the dialling side ever sent, because it subscribes to that stream twice and reads it once. It
+ * also continues to read while the other side accepts nothing. So libp2p opens both streams but receives stand-ins for
+ * them, and this function joins the real streams.
  */
 export function carryInBounds<Service extends object>(service: Service, runtime: Runtime): Service {
   const relay = service as unknown as RelayService;
@@ -69,7 +70,10 @@ export function carryInBounds<Service extends object>(service: Service, runtime:
   return service;
 }
 
-/** Ends with the real stream. What aborts it, such as a limit of time, aborts the real one. */
+/**
+ * A stand-in for a stream. It ends with the real stream. If it is aborted, for example by a time limit, so is the real
+ * one.
+ */
 class StandIn extends EventTarget {
   writeStatus = 'writable';
   readonly #real: Stream;
@@ -100,7 +104,7 @@ interface JoinOptions {
   readonly runtime: Runtime;
 }
 
-/** Resolves when both streams have ended. Each is read only as fast as the other one takes it. */
+/** Joins two streams. Each is read only as fast as the other accepts data. Resolves when both have ended. */
 async function join(one: Stream, other: Stream, { maxBytes, runtime }: JoinOptions): Promise<void> {
   const [first, second] = [linkOver(one, runtime), linkOver(other, runtime)];
   let leftBytes = maxBytes === undefined ? Number.POSITIVE_INFINITY : Number(maxBytes);

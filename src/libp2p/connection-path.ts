@@ -2,7 +2,7 @@ import type { Connection } from '@libp2p/interface';
 import type { LinkPath } from '../transport/link-path.ts';
 import { isRelayed, isWebRtc, relayOf } from './multiaddr-text.ts';
 
-/** Which way a connection of libp2p goes, and what its relay still lets it do. */
+/** Returns the path of a libp2p connection, with the remaining limits of its relay. */
 export function pathOf({ remoteAddr, limits }: Connection, secondsLeft: number | undefined): LinkPath {
   const text = remoteAddr.toString();
   if (isWebRtc(text)) return { kind: 'webrtc' };
@@ -12,7 +12,7 @@ export function pathOf({ remoteAddr, limits }: Connection, secondsLeft: number |
   return { kind: 'relayed', relay: { id: relayOf(text) ?? '', bytesLeft, secondsLeft } };
 }
 
-/** What a user should know of the limits of a relay; `undefined`: it has none. */
+/** Describes the limits of a relay for the user. `undefined` if there are none. */
 export function limitsText({ relay }: LinkPath): string | undefined {
   if (relay === undefined || (relay.bytesLeft === undefined && relay.secondsLeft === undefined))
     return undefined;

@@ -4,16 +4,18 @@ import { pingProtocol } from './ping-answers.ts';
 
 export interface ConnectionUsesDetails {
   readonly runtime: Runtime;
-  /** How long another node may keep a connection on which it opens nothing, in milliseconds. */
+  /** How long another node may keep a connection without opening a stream on it, in milliseconds. */
   readonly idleMs: number;
-  /** Whether a connection serves something else than links, such as a place at a relay. */
+  /** Whether a connection is needed for something other than links, such as a place at a relay. */
   readonly keeps: (connection: Connection) => boolean;
 }
 
-/** Which connections of libp2p are of use: those without a link end, so that nobody holds them for nothing. */
+/**
+ * Tracks which libp2p connections are in use. A connection without a link is closed, so that none stays open unused.
+ */
 export class ConnectionUses {
   readonly #details: ConnectionUsesDetails;
-  /** How many links each carries. */
+  /** The number of links on each connection. */
   readonly #links = new Map<Connection, number>();
   readonly #dialled = new WeakSet<Connection>();
 
@@ -21,7 +23,7 @@ export class ConnectionUses {
     this.#details = details;
   }
 
-  /** A connection came up that was not dialled for a link. */
+  /** A connection that was not dialled for a link has come up. */
   arrived(connection: Connection): void {
     this.#endIfIdleLater(connection);
   }
@@ -37,7 +39,7 @@ export class ConnectionUses {
     this.#links.set(connection, (this.#links.get(connection) ?? 0) + 1);
   }
 
-  /** A link of it has ended, or none came up. */
+  /** A link on a connection has ended, or could not be opened. */
   end(connection: Connection): void {
     const left = (this.#links.get(connection) ?? 1) - 1;
     if (left > 0) {
@@ -49,7 +51,10 @@ export class ConnectionUses {
     else if (connection.direction === 'inbound') this.#endIfIdleLater(connection);
   }
 
-  /** libp2p closes a relayed connection as soon as there is a direct one, whatever the relayed one carries. */
+  /**
+   * Prevents libp2p from closing a relayed connection, which it does once a direct one exists, even if it carries
+   * links.
+   */
   #keepOpen(connection: Connection): void {
     const { close } = connection;
     connection.close = async (options) => {

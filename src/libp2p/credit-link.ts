@@ -16,17 +16,17 @@ import {
   windowBytes,
 } from './credit-records.ts';
 
-/** How much a side reads before it gives credit back. */
+/** How many bytes a side reads before it gives credit back. */
 const creditStepBytes = windowBytes / 4;
 
-/** Pieces below this are small, in bytes; so many bytes of them are put together. */
+/** Pieces below this size are small, in bytes. Small pieces are combined up to this size. */
 const smallBytes = 1_024;
 const joinedBytes = 16 * 1024;
 
-/** How long the link below may take to close once both sides have ended, in milliseconds. */
+/** How long the underlying link may take to close after both sides have ended, in milliseconds. */
 const closingMs = 1_000;
 
-/** Something that `send` took and that is not on its way yet. */
+/** Data that `send` accepted and that is not sent yet. */
 interface Waiting {
   readonly bytes: Uint8Array;
   sent: number;
@@ -34,8 +34,9 @@ interface Waiting {
 }
 
 /**
- * A link over a link that cannot hold its sender back, as over WebRTC: each side sends only as much as the other one has
- * given it credit for (credit-records.ts). The end is a record, too, because WebRTC does not tell an end from a break.
+ * A link over another link without backpressure, such as WebRTC. Each side sends only the number of bytes for which the
+ * other side has given credit (credit-records.ts). The end is a record too, because WebRTC does not distinguish an end
+ * from a break.
  *
  *    open ──(close)──► ending ──(all is sent: end record)──► closing ──(the link below has closed)──► closed
  *    open ──(end record of the other side, and all was delivered)──► closing
@@ -66,10 +67,12 @@ export class CreditLink implements Link {
     done: (bytes) => this.#giveBack(bytes.length),
     failed: (error) => this.#abandon(error),
   });
-  /** The memory of the last held piece, if small ones are put together there. */
+  /** The memory of the last held piece, if small pieces are combined in it. */
   #tail: ArrayBuffer | undefined;
   #hasOtherEnded = false;
-  /** What the other side may still send, and what this side has not given back of it. */
+  /**
+   * The number of bytes that the other side may still send. `#owed` bytes are read, but not yet given back as credit.
+   */
   #granted = windowBytes;
   #owed = 0;
 
@@ -110,7 +113,7 @@ export class CreditLink implements Link {
     return this.#arrivals.listener;
   }
 
-  /** What arrives is held until the first of them. */
+  /** Incoming data is held until a callback is set for the first time. */
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
     this.#arrivals.listener = onMessage;
     this.#deliverHeld();
@@ -151,7 +154,7 @@ export class CreditLink implements Link {
     this.#abandon(undefined);
   }
 
-  /** Sends what waits, as far as the credit goes. The link below copies it. */
+  /** Sends waiting data within the credit. The underlying link copies it. */
   #flush(): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       const length = Math.min(first.bytes.length - first.sent, this.#credit, maxDataBytes);
@@ -166,7 +169,7 @@ export class CreditLink implements Link {
     if (this.#state === 'ending') this.#finish();
   }
 
-  /** Nothing more is sent: tells the other side, and closes the link below. */
+  /** Everything is sent. Sends the end record, and closes the underlying link. */
   #finish(): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#state = 'closing';
@@ -184,7 +187,7 @@ export class CreditLink implements Link {
     this.#arrivals.take(bytes);
   }
 
-  /** Small pieces are put together: each by itself would cost much more memory than it has bytes. */
+  /** Holds a piece. Small pieces are combined, because each one alone would cost much more memory than its bytes. */
   #hold(held: Uint8Array[], bytes: Uint8Array): void {
     const last = held.at(-1);
     const tail = this.#tail;
@@ -241,7 +244,7 @@ export class CreditLink implements Link {
     this.#settleIfOver();
   }
 
-  /** What the other side sent before its end is delivered first. */
+  /** Ends the link if it is over. Data that the other side sent before its end is delivered first. */
   #settleIfOver(): void {
     if (this.#innerEnd === undefined || !this.#arrivals.isEmpty || this.#state === 'closed') return;
     const isInOrder = this.#hasOtherEnded || this.#state !== 'open';

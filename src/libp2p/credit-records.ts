@@ -1,18 +1,18 @@
 import { PeerloomError } from '../base/errors.ts';
 
 /*
- * The protocol /peerloom/1/credit: records, each with a head of four bytes. Its two highest bits are the kind, the others
- * a number.
+ * The protocol /peerloom/1/credit consists of records, each with a head of four bytes. The two highest bits of the head
+ * are the kind, and the others are a number.
  *
- *   kind 0, data: so many bytes of the link follow
- *   kind 1, credit: the other side may send so many bytes of data more
+ *   kind 0, data: this number of bytes of the link follows
+ *   kind 1, credit: the other side may send this number of further data bytes
  *   kind 2, end: nothing follows
  */
 
-/** What each side may send before the other has given any credit. */
+/** How many bytes each side may send before the other has given any credit. */
 export const windowBytes = 1024 * 1024;
 
-/** Data of one record. Messages of WebRTC have 16 KiB, so a record fills some of them. */
+/** The most bytes of data in one record. WebRTC messages have 16 KiB, so a record fills several of them. */
 export const maxDataBytes = 64 * 1024;
 
 const headBytes = 4;
@@ -42,16 +42,16 @@ function writeHead(record: Uint8Array, kind: number, number: number): void {
 }
 
 export interface RecordHandler {
-  /** A piece of data, perhaps not a whole record: it lies in the memory that was pushed. */
+  /** Called with a piece of data, which may be only a part of a record. It shares the memory that was pushed. */
   data(bytes: Uint8Array): void;
   credit(amount: number): void;
   end(): void;
 }
 
-/** Reads records out of pieces that were cut anywhere. It keeps at most three bytes. */
+/** Reads records from pieces with arbitrary boundaries. It keeps at most three bytes. */
 export class RecordReader {
   readonly #handler: RecordHandler;
-  /** How much of the present record of data is to come. */
+  /** How many bytes of the present data record are still missing. */
   #rest = 0;
   #head = 0;
   #headLength = 0;

@@ -20,12 +20,12 @@ const longestPauseMs = 600_000;
 const roundMs = 30_000;
 
 /**
- * The node announces itself again after so long, in milliseconds. Records last 48 hours, but libp2p's servers in
- * JavaScript forget the addresses in them after one.
+ * How often the node announces itself, in milliseconds. Records last 48 hours, but libp2p's JavaScript servers forget
+ * the addresses in them after one hour.
  */
 const announceMs = 1_800_000;
 
-/** Addresses of one node that are taken. */
+/** The most addresses of one node that are used. */
 const maxAddresses = 8;
 
 export interface DhtParts {
@@ -36,7 +36,7 @@ export interface DhtParts {
   readonly seeksNetwork: boolean;
 }
 
-/** The parts of a DHT that runs. */
+/** The parts of a running DHT. */
 interface Running {
   readonly host: DiscoveryHost;
   readonly engine: Engine;
@@ -45,7 +45,7 @@ interface Running {
   readonly closing: AbortController;
 }
 
-/** Announces a node in a DHT and looks for others there, in rounds. */
+/** Announces this node in a DHT and looks for other nodes there, in rounds. */
 export class DhtDiscovery implements Discovery {
   readonly name = 'libp2p dht';
   readonly #parts: DhtParts;
@@ -85,7 +85,7 @@ export class DhtDiscovery implements Discovery {
     this.#connected.add(id);
   }
 
-  /** The last neighbour has gone: the DHT may know others. */
+  /** If the last neighbour has gone, searches again, because the DHT may know other nodes. */
   disconnected({ id }: KnownNode): void {
     this.#connected.delete(id);
     if (this.#connected.size > 0 || this.#isLooking || this.#pauseMs === firstPauseMs) return;
@@ -113,7 +113,7 @@ export class DhtDiscovery implements Discovery {
     }
   }
 
-  /** Only nodes on this machine know what listens here. */
+  /** Returns the rule for addresses from the DHT. Only a DHT on this machine may name addresses on this machine. */
   #toldTo(own: readonly string[]): ToldMultiaddrs {
     const { bootstrap, scope, transport } = this.#parts;
     const named = [...bootstrap, ...transport.preset.relays];
@@ -156,7 +156,7 @@ export class DhtDiscovery implements Discovery {
     this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs);
   }
 
-  /** Connects with nodes that are in the DHT, if this node knows none. */
+  /** Connects with nodes of the DHT, if this node knows none. */
   async #enter({ engine, dht, host }: Running, signal: AbortSignal): Promise<void> {
     if (dht.routingTable.size > 0) return;
     const { node, multiaddr } = engine;
@@ -169,7 +169,7 @@ export class DhtDiscovery implements Discovery {
     await Promise.all(dials);
   }
 
-  /** Says to the DHT where this node is, and in which network: again after a while, or at other addresses. */
+  /** Announces this node's addresses and network in the DHT: again after a while, or if the addresses changed. */
   async #announce(running: Running, signal: AbortSignal): Promise<void> {
     const { engine, dht, host } = running;
     const addresses = engine.node.getMultiaddrs().join(' ');
@@ -199,7 +199,7 @@ export class DhtDiscovery implements Discovery {
     }
   }
 
-  /** @throws Error if no node has an announcement of its own. */
+  /** Returns the addresses that a node has announced itself. @throws Error if there is no such announcement. */
   async #announcedBy(running: Running, id: string, signal: AbortSignal): Promise<readonly string[]> {
     for await (const event of running.dht.findProviders(cidOf(keyOfNode(id), running), { signal })) {
       if (event.name !== 'PROVIDER') continue;
@@ -210,7 +210,7 @@ export class DhtDiscovery implements Discovery {
     throw new Error('nobody keeps an announcement of it');
   }
 
-  /** @throws Error if nobody knows the node. */
+  /** Returns the addresses of a node. @throws Error if no server knows the node. */
   async #addressesOf(running: Running, id: string, signal: AbortSignal): Promise<readonly string[]> {
     const peer = running.packages['@libp2p/peer-id'].peerIdFromString(id);
     for await (const event of running.dht.findPeer(peer, { signal })) {
@@ -221,7 +221,7 @@ export class DhtDiscovery implements Discovery {
     throw new Error('no server knows where it is');
   }
 
-  /** Anybody may say anything in a DHT. */
+  /** Returns the addresses that may be used, because any node may publish anything in a DHT. */
   #usable(id: string, multiaddrs: readonly { toString(): string }[]): readonly string[] {
     const texts = multiaddrs.map((one) => one.toString());
     const ending = `/p2p/${id}`;
@@ -235,7 +235,7 @@ function hostScopeOf(text: string): string | undefined {
   return text.startsWith('/') ? scopeOf(parseMultiaddr(text)!.host) : undefined;
 }
 
-/** The keys of announcements: they name nothing that can be read. */
+/** Returns the key of a network's announcements. It is a hash, so the network's name cannot be read from it. */
 function keyOfNetwork(network: string): Uint8Array {
   return sha256Bytes(new TextEncoder().encode(`peerloom network 1\0${network}`));
 }

@@ -3,7 +3,7 @@ import type { KadDHT } from '@libp2p/kad-dht';
 import type { EngineExtension } from './engine-extension.ts';
 import type { PackageName } from './packages.ts';
 
-/** Which DHT, see {@link DhtOptions}. */
+/** The DHT to use, see {@link DhtOptions}. */
 export type DhtScope = 'public' | 'local';
 
 export const packagesOfDht = [
@@ -19,13 +19,13 @@ const protocols: Readonly<Record<DhtScope, string>> = {
   local: '/ipfs/lan/kad/1.0.0',
 };
 
-/** Requests of one lookup that are under way at once, on as many separate paths. */
+/** The number of simultaneous requests of one lookup, each on a separate path. */
 const alpha = 3;
 
-/** Where the keys of announcements begin in the store: `/dht/provider/<key>/<id>`. */
+/** The prefix of announcements in the store: `/dht/provider/<key>/<id>`. */
 const providers = '/dht/provider/';
 
-/** A service of libp2p registers its way to find nodes under this name. */
+/** The name under which a libp2p service registers its peer routing. */
 const peerRouting = Symbol.for('@libp2p/peer-routing');
 
 export interface DhtExtensionOptions {
@@ -34,7 +34,7 @@ export interface DhtExtensionOptions {
   readonly mayRemember: (address: string) => boolean;
 }
 
-/** What a node of libp2p needs to take part in a DHT. */
+/** Returns what a libp2p node needs to take part in a DHT. */
 export function dhtExtension({ mode, scope, mayRemember }: DhtExtensionOptions): EngineExtension {
   return {
     packages: packagesOfDht,
@@ -54,18 +54,18 @@ export function dhtExtension({ mode, scope, mayRemember }: DhtExtensionOptions):
       const makePing = packages['@libp2p/ping'].ping();
       return {
         identify: packages['@libp2p/identify'].identify(),
-        // It only asks: every node over libp2p() answers pings by itself (ping-answers.ts).
+        // This service only sends pings: every node over libp2p() already answers them (ping-answers.ts).
         ping: (components: Parameters<typeof makePing>[0]) =>
           Object.assign(makePing(components), { start() {}, stop() {} }),
         dht: (components: Parameters<typeof make>[0]) => {
           const dht = make(components);
-          // Otherwise libp2p begins another lookup for each node without an address, in the middle of a lookup.
+          // Otherwise libp2p begins another lookup, in the middle of a lookup, for each node without an address.
           Object.defineProperty(dht, peerRouting, { value: undefined });
           return dht;
         },
       } as unknown as ReturnType<NonNullable<EngineExtension['services']>>;
     },
-    // A server that has the announcement of a node, but not its addresses, would fail to answer at all.
+    // A server that has a node's announcement but not its addresses would fail to answer at all.
     needs: (key, packages) => {
       if (!key.startsWith(providers)) return undefined;
       const id = key.slice(key.lastIndexOf('/') + 1);

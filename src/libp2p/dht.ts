@@ -9,38 +9,39 @@ import { relaysOf } from './preset.ts';
 /** The options of {@link libp2pDht}. */
 export interface DhtOptions {
   /**
-   * Nodes through which to enter the DHT, as multiaddrs with their ids, which must be servers of the same DHT. Default: the
-   * relays of the transport's preset.
+   * Nodes through which to enter the DHT, as multiaddrs with their ids. They must be servers of the same DHT. Default:
+   * the relays of the transport's preset.
    */
   readonly bootstrap?: readonly string[] | undefined;
   /**
-   * `'server'`: the node answers others and keeps what they announce. It should be reachable, and run for long. `'client'`:
-   * it only asks. Default `'server'` for {@link lan} and {@link relay}, otherwise `'client'`.
+   * With `'server'`, the node answers other nodes and keeps their announcements. It should be reachable and run for a
+   * long time. With `'client'`, it only asks. Default `'server'` for {@link lan} and {@link relay}, otherwise
+   * `'client'`.
    */
   readonly mode?: 'client' | 'server' | undefined;
   /**
-   * `'public'`: the DHT of the public internet (`/ipfs/kad/1.0.0`), in which only public addresses count. `'local'`: one of
-   * a local network (`/ipfs/lan/kad/1.0.0`), in which private addresses count as well. Default `'local'` for {@link lan},
-   * otherwise `'public'`.
+   * `'public'` is the DHT of the public internet (`/ipfs/kad/1.0.0`), in which only public addresses count. `'local'`
+   * is the DHT of a local network (`/ipfs/lan/kad/1.0.0`), in which private addresses count as well. Default `'local'`
+   * for {@link lan}, otherwise `'public'`.
    */
   readonly scope?: DhtScope | undefined;
   /**
-   * Whether the node announces that it is in its `network`, and looks for others that do. Without that, the DHT only serves
-   * `connectWithNode(id)`. Default true.
+   * Whether the node announces itself as a member of its `network`, and looks for other members. If false, the DHT is
+   * only used by `connectWithNode(id)`. Default true.
    */
   readonly seeksNetwork?: boolean | undefined;
 }
 
 /**
- * Finds nodes through the Kademlia DHT of libp2p: those that announced the name of this node's `network`, and by
- * `connectWithNode(id)` any node that is in the DHT. Everybody in the DHT sees the id and the addresses of the node, and a
+ * Finds nodes through the Kademlia DHT of libp2p: nodes that announced the name of this node's `network`, and, with
+ * `connectWithNode(id)`, any node in the DHT. All nodes of the DHT can see the id and the addresses of this node, and a
  * hash of the network's name.
  *
- * It needs the packages `@libp2p/kad-dht`, `@libp2p/identify`, `@libp2p/ping`, `@libp2p/peer-id` and `multiformats`: the
- * start of the node rejects with `ERR_TRANSPORT_UNAVAILABLE` without them.
+ * It needs the packages `@libp2p/kad-dht`, `@libp2p/identify`, `@libp2p/ping`, `@libp2p/peer-id` and `multiformats`.
+ * Without them, the start of the node rejects with `ERR_TRANSPORT_UNAVAILABLE`.
  *
  * @param transport a `libp2p()` transport of the same node.
- * @throws TypeError for wrong options; PeerloomError `ERR_ADDRESS_INVALID`.
+ * @throws TypeError if an option is invalid; PeerloomError `ERR_ADDRESS_INVALID`.
  * @example
  * const transport = libp2p(internet({ relays }));
  * new Node('0.0.0.0', 10001, { transports: [transport], discovery: [libp2pDht(transport)] });

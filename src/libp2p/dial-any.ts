@@ -8,23 +8,23 @@ export interface DialAnyDetails {
   readonly runtime: Runtime;
   /** The addresses, as multiaddrs. */
   readonly texts: readonly string[];
-  /** How long it may take, in milliseconds. */
+  /** How long the dials may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Over TCP: the port of this end. Otherwise the system picks one. */
+  /** The local port of a TCP connection. Default: the system chooses one. */
   readonly localPort?: number;
-  /** This side acts as the one that was dialled. */
+  /** Whether this side acts as the listener after the dial. */
   readonly asListener?: boolean;
 }
 
 /**
- * Dials several addresses of one node at once, and keeps the connection that comes up first.
+ * Dials several addresses of one node simultaneously, and keeps the connection that comes up first.
  *
  * @throws the reason of the signal; AggregateError with the errors of all addresses.
  */
 export async function dialAny(details: DialAnyDetails): Promise<Connection> {
   const { engine, runtime, texts, timeoutMs, signal, localPort, asListener = false } = details;
-  // One for each: a connection may end with the signal of its dial, also later.
+  // Each dial has its own signal, because aborting the signal may end the connection even later.
   const dials = texts.map((text) => ({ text, controller: new AbortController() }));
   const abort = (reason: unknown, except?: unknown): void => {
     for (const dial of dials) if (dial !== except) dial.controller.abort(reason);
@@ -34,7 +34,7 @@ export async function dialAny(details: DialAnyDetails): Promise<Connection> {
   if (signal.aborted) onAbort();
   const timer = runtime.setTimeout(() => abort(new Error('it took too long')), timeoutMs, 'watching');
   try {
-    // Not by the node itself: there, all dials of one peer wait for each other.
+    // The node itself is not used to dial, because there all dials of one peer wait for each other.
     const manager = transportManagerOf(engine.node);
     const connecting = dials.map(async (dial) => {
       const address = engine.multiaddr(dial.text);

@@ -5,15 +5,15 @@ import { inDial, networkKeyMessage } from '../transport/pipe/handshake-errors.ts
 import { explain } from '../transport/tcp/system-errors.ts';
 import { isRelayed, parseMultiaddr, relayOf } from './multiaddr-text.ts';
 
-/** How far a dial came. */
+/** How far a dial got. */
 export interface DialProgress {
-  /** The other side accepted the connection, and encryption was being negotiated. */
+  /** Whether the other side accepted the connection, so that encryption was being negotiated. */
   readonly isConnected: boolean;
-  /** The encrypted connection was there. */
+  /** Whether the encrypted connection was established. */
   readonly isEncrypted: boolean;
 }
 
-/** Errors of libp2p by name, with what each of them means to a user. */
+/** Errors of libp2p by name, with the code and the text for the user. */
 const byName: Readonly<Record<string, readonly [ErrorCode, (address: string) => string]>> = {
   TransportUnavailableError: [
     'ERR_UNREACHABLE',
@@ -31,7 +31,7 @@ const byName: Readonly<Record<string, readonly [ErrorCode, (address: string) => 
 };
 
 /**
- * What a failed dial means: the codes of the system, of the relay protocol and of the handshakes of libp2p become codes of
+ * Explains a failed dial. The codes of the system, of the relay protocol and of libp2p's handshakes become codes of
  * this package.
  */
 export function explainDial(error: unknown, address: Address, progress: DialProgress): Error {
@@ -54,7 +54,7 @@ export function explainDial(error: unknown, address: Address, progress: DialProg
   if (progress.isConnected && !progress.isEncrypted) {
     if (said.includes('does not speak libp2p')) return make('ERR_HANDSHAKE', `${text}: ${said}`);
     if (/timed? ?out|TimeoutError/i.test(said)) return make('ERR_TIMEOUT', `${text} did not answer in time`);
-    // A different key, or none, makes garbage of all that follows; the other side then hangs up.
+    // With a different key, or none, the other side reads noise, and hangs up.
     return make('ERR_NETWORK_MISMATCH', `${text}: ${networkKeyMessage}`);
   }
   for (const one of all) {
@@ -89,7 +89,7 @@ const relayStatuses: Readonly<Record<string, string>> = {
   NO_RESERVATION: 'the node behind it is not there, or has no reservation with it',
 };
 
-/** Why a relay has no place for this node. */
+/** Returns the reason why a relay has no place for this node. */
 export function explainReservation(error: unknown, relay: string): string {
   const status = statusIn(saidBy(error));
   if (status !== undefined) return `it refused: ${relayStatuses[status]} (${status})`;
@@ -102,7 +102,7 @@ function saidBy(error: unknown): string {
     .join('; ');
 }
 
-/** libp2p rejects with the event of a stream that closes. It has no message, and bundlers shorten its class name. */
+/** If a stream closes, libp2p rejects with its event. The event has no message, and bundlers shorten its class name. */
 function isCloseEvent(one: unknown): boolean {
   return !(one instanceof Error) && (one as { type?: unknown }).type === 'close';
 }
@@ -125,14 +125,14 @@ function multiaddrText({ text }: Address): string {
   return text ?? '';
 }
 
-/** An error with everything that it names as a cause. */
+/** Returns an error and everything that it names as a cause. */
 export function causesOf(error: unknown): readonly unknown[] {
   const found: unknown[] = [];
   const visit = (one: unknown): void => {
     if (one === undefined || one === null || found.includes(one) || found.length > 30) return;
     found.push(one);
     const { errors, cause, error } = one as { errors?: unknown; cause?: unknown; error?: unknown };
-    // An event of a WebSocket that failed.
+    // The event of a failed WebSocket.
     visit(error);
     if (Array.isArray(errors)) for (const inner of errors) visit(inner);
     visit(cause);

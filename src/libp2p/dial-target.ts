@@ -26,7 +26,7 @@ export function readMultiaddr({ multiaddr }: Engine, text: string): ReturnType<E
   }
 }
 
-/** libp2p would remember each node that it could not dial. */
+/** Makes libp2p forget a node that it could not dial. Otherwise it would remember each of them. */
 export async function forgetUndialled(node: Libp2p, text: string): Promise<void> {
   const id = idOf(text);
   const isConnected = node.getPeers().some((one) => one.toString() === id);
@@ -36,7 +36,7 @@ export async function forgetUndialled(node: Libp2p, text: string): Promise<void>
   for (const peer of known) await peerStore.delete(peer.id).catch(() => {});
 }
 
-/** @throws PeerloomError `ERR_SELF_CONNECTION`: libp2p finds that out over TCP alone. */
+/** @throws PeerloomError `ERR_SELF_CONNECTION` if the address leads to this node. libp2p only notices this over TCP. */
 export function checkSelf(node: Libp2p, text: string): void {
   const isOwn = (one: string): boolean => one === text || one === `${text}/p2p/${node.peerId}`;
   if (idOf(text) !== node.peerId.toString() && !node.getMultiaddrs().some((one) => isOwn(one.toString())))
@@ -45,7 +45,7 @@ export function checkSelf(node: Libp2p, text: string): void {
   throw new PeerloomError('ERR_SELF_CONNECTION', message);
 }
 
-/** A connection with the node of an address that is there already: one that is direct, if the address is. */
+/** Returns an existing connection with the node of an address. It is direct if the address is. */
 export function usableConnection(node: Libp2p, text: string): Connection | undefined {
   const id = idOf(text);
   if (id === undefined) return undefined;

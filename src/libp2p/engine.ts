@@ -14,13 +14,13 @@ import { privateKeyOf } from './private-key.ts';
 import { closeSocketsOf } from './stopped-listeners.ts';
 import { maxWindowBytes } from './stream-link.ts';
 
-/** Connections of libp2p in all, with those that have no link. */
+/** The most libp2p connections, including those without a link. */
 const maxConnections = 300;
 
-/** Streams that another node may have open on one connection: a relay opens one for each connection that it carries. */
+/** The most open streams of another node on one connection. A relay opens one for each connection that it carries. */
 const maxStreams = 256;
 
-/** The packages that each way to reach nodes needs. */
+/** The packages that each {@link Way} needs. */
 const packagesOfWays: Readonly<Record<Way, readonly PackageName[]>> = {
   tcp: ['@libp2p/tcp'],
   websocket: ['@libp2p/websockets'],
@@ -29,7 +29,7 @@ const packagesOfWays: Readonly<Record<Way, readonly PackageName[]>> = {
   relay: ['@libp2p/circuit-relay-v2', '@libp2p/identify'],
 };
 
-/** The packages that a preset needs, with what a network key and extensions need. */
+/** Returns the packages that a preset, a network key and extensions need. */
 export function packagesOf(
   { ways, encryption }: Preset,
   hasNetworkKey: boolean,
@@ -53,14 +53,14 @@ export interface EngineDetails {
   readonly extensions?: readonly EngineExtension[];
 }
 
-/** A node of libp2p, and the package that reads addresses for it. */
+/** A libp2p node, and the package that reads addresses for it. */
 export interface Engine {
   readonly node: Libp2p;
   readonly multiaddr: Packages<'@multiformats/multiaddr'>['@multiformats/multiaddr']['multiaddr'];
 }
 
 /**
- * Makes a node of libp2p that does not run yet and listens nowhere.
+ * Creates a libp2p node that does not run yet and does not listen.
  *
  * @throws PeerloomError `ERR_TRANSPORT_UNAVAILABLE`.
  */
@@ -91,10 +91,10 @@ export async function createEngine({
     ],
     connectionManager: {
       maxConnections,
-      // The gate has limits of its own.
+      // The inbound gate has its own limits.
       inboundConnectionThreshold: Number.POSITIVE_INFINITY,
       maxIncomingPendingConnections: Number.POSITIVE_INFINITY,
-      // The node has a time limit for each dial.
+      // The limit of the peerloom node applies to each dial.
       dialTimeout: limits.dialTimeoutMs,
       addressDialTimeout: limits.dialAddressTimeoutMs,
       inboundUpgradeTimeout: handshakeTimeoutMs,
@@ -102,7 +102,7 @@ export async function createEngine({
       outboundStreamProtocolNegotiationTimeout: handshakeTimeoutMs,
       reconnectRetries: 0,
     },
-    // The channel above pings, and knows better which link is dead: libp2p would cut busy ones.
+    // The channel sends its own pings and detects dead links better. libp2p would end busy connections.
     connectionMonitor: { enabled: false },
     connectionGater: gate.gater,
     connectionProtector: (components) =>
@@ -151,7 +151,7 @@ function servicesOf(
   } as unknown as NonNullable<Libp2pOptions['services']>;
 }
 
-/** The form of the file `swarm.key`, which the package takes. */
+/** Returns the protector for a network key. The package reads the key in the form of the file `swarm.key`. */
 function protectorOf(
   secret: Uint8Array,
   packages: Packages,
@@ -170,17 +170,17 @@ export async function stopEngine({ node }: Engine, runtime: Runtime): Promise<vo
   componentsOf(node).addressManager?._updatePeerStoreAddresses?.stop?.();
 }
 
-/** How an address is dialled. */
+/** How to dial an address. */
 export interface DialOptions {
   readonly signal: AbortSignal;
-  /** Over TCP: the port of this end. Otherwise the system picks one. */
+  /** The local port of a TCP connection. Default: the system chooses one. */
   readonly localPort?: number;
 }
 
 /** The part of a libp2p node that listens. */
 export interface TransportManager {
   listen(addresses: Multiaddr[]): Promise<void>;
-  /** Dials at once, whatever other dials of the same node wait for. */
+  /** Dials immediately, independent of other dials of the same node. */
   dial(address: Multiaddr, options: DialOptions): Promise<Connection>;
   dialTransportForMultiaddr(address: Multiaddr): Dialler | undefined;
   getListeners(): Listener[];
@@ -198,8 +198,8 @@ interface Upgrader {
 }
 
 /**
- * Dials, and then acts as the side that was dialled: where both sides dial each other at once, one has to. libp2p has an
- * option for this, but the multiplexer does not heed it, so that both sides would count their streams alike.
+ * Dials, and then acts as the listener. If both sides dial each other simultaneously, one of them must do this. libp2p
+ * has an option for it, but the multiplexer ignores the option, so both sides would use the same stream numbers.
  */
 export async function dialAsListener(
   node: Libp2p,

@@ -2,17 +2,18 @@ import type { ConnectionProtector, MessageStream } from '@libp2p/interface';
 import { PeerloomError } from '../base/errors.ts';
 import { networkKeyMessage } from '../transport/pipe/handshake-errors.ts';
 
-/** What every conversation of libp2p begins with, on both sides (multistream-select 1.0). */
+/** The first bytes of every libp2p conversation, on both sides (multistream-select 1.0). */
 const header = new TextEncoder().encode('\x13/multistream/1.0.0\n');
 
-/** So many bytes of text are no accident: what follows from a different network key is random. */
+/** This many bytes of text cannot be an accident, because a different network key results in random bytes. */
 const textBytes = 16;
 
 type Piece = Uint8Array | { subarray(): Uint8Array };
 
 /**
- * Protects connections by the network key, if there is one, and ends those that begin with anything but libp2p. Without
- * the same key, each side reads noise: it may take this for the length of a message, and both would wait for the rest.
+ * Protects connections by the network key, if there is one, and ends connections that do not begin with libp2p's first
+ * bytes. If the keys differ, each side reads noise. It may take noise for the length of a message, and both sides would
+ * wait for the rest.
  */
 export function checkFirstBytes(protector?: ConnectionProtector): ConnectionProtector {
   return {
@@ -31,16 +32,16 @@ export function checkFirstBytes(protector?: ConnectionProtector): ConnectionProt
   };
 }
 
-/** libp2p aborts a WebSocket with a code that WebSockets do not let it send, and so leaves it open. */
+/** Closes a WebSocket. libp2p aborts it with a code that WebSockets do not allow, which leaves it open. */
 function endWebSocket(connection: MessageStream): void {
   const { websocket } = connection as MessageStream & { websocket?: { close(): void } };
   if (websocket !== undefined) connection.addEventListener('close', () => websocket.close());
 }
 
-/** What streams of libp2p have beside their interface: there is no other way to look at what those that read it will get. */
+/** The part of libp2p's streams beyond their interface. There is no other way to look at data before it is read. */
 interface Receiver extends MessageStream {
   onData(piece: Piece): void;
-  /** What has arrived and was not read. */
+  /** The bytes that have arrived and were not read. */
   readonly readBuffer: Piece & { readonly byteLength: number };
 }
 

@@ -7,16 +7,16 @@ import { PeerloomError } from '../base/errors.ts';
 
 export interface HolePunchMessage {
   readonly type: 'connect' | 'sync';
-  /** Where the sender believes to be reached, as multiaddrs in their binary form. */
+  /** The addresses at which the sender expects to be reachable, as binary multiaddrs. */
   readonly addresses: readonly Uint8Array[];
 }
 
-/** The longest message that is read, in bytes, and as many addresses are taken from it. */
+/** The longest message that is read, in bytes. `maxAddresses` is the most addresses taken from it. */
 export const maxMessageBytes = 4_096;
 export const maxAddresses = 4;
 
 const typeNumbers = { connect: 100, sync: 300 } as const;
-/** Field number and wire type in one byte: a number, and bytes with their length. */
+/** Field number and wire type in one byte, for a number and for bytes with their length. */
 const typeTag = (1 << 3) | 0;
 const addressTag = (2 << 3) | 2;
 
@@ -27,9 +27,9 @@ export function encodeMessage({ type, addresses }: HolePunchMessage): Uint8Array
 }
 
 /**
- * Reads the message at the beginning of what has arrived.
+ * Reads the message at the beginning of the received bytes.
  *
- * @returns `undefined` until it is complete.
+ * @returns the message, or `undefined` until it is complete.
  * @throws PeerloomError `ERR_PROTOCOL`.
  */
 export function decodeMessage(
@@ -72,7 +72,7 @@ class Reader {
     this.#bytes = bytes;
   }
 
-  /** @returns `undefined` if it is not complete. */
+  /** @returns the number, or `undefined` if it is not complete. */
   varint(): number | undefined {
     let value = 0;
     for (let shift = 0; shift < 28; shift += 7) {

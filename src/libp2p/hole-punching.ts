@@ -17,27 +17,29 @@ import { delay, untilAborted } from './waiting.ts';
 /** The protocol by which two nodes behind a relay agree to dial each other at the same moment. */
 export const holePunchProtocol = '/libp2p/dcutr';
 
-/** Between two attempts with the same node, in milliseconds. */
+/** The pauses between two attempts with the same node, in milliseconds. */
 const retry = { minDelayMs: 2_000, maxDelayMs: 600_000 };
 
-/** How long one attempt may take, in milliseconds, and in it the dialling. */
+/** How long one attempt may take, in milliseconds, and how long dialling may take in it. */
 const attemptMs = 15_000;
 const diallingMs = 6_000;
 
-/** The other node is invited later than its addresses are dialled, in milliseconds: it may not be needed. */
+/**
+ * How long after dialling its addresses the other node is invited, in milliseconds. The invitation may not be needed.
+ */
 const inviteDelayMs = 200;
 
-/** A router that refuses what it does not expect refuses the first packet: another one follows, in milliseconds. */
+/** When a second packet follows the first one, in milliseconds. A router may refuse the first, unexpected packet. */
 const againMs = 200;
 
-/** Attempts that other nodes may ask for at once, and in a second in the long run: each makes this one send packets. */
+/** The burst and the rate per second of attempts that other nodes may request. Each makes this node send packets. */
 export const joinBurst = 16;
 const joinsPerSecond = 1;
 
-/** Attempts at the same time. */
+/** The most simultaneous attempts. */
 export const maxAttempts = 8;
 
-/** Ports that the system gives to nobody by itself on most machines begin here. */
+/** On most machines, the system does not assign ports from here on automatically. */
 const firstPort = 49_152;
 const portCount = 16_384;
 
@@ -45,11 +47,11 @@ export interface HolePunchingDetails {
   readonly engine: Engine;
   readonly runtime: Runtime;
   readonly log: Log;
-  /** A connection came up here that was not dialled for a link. */
+  /** Called when a connection that was not dialled for a link has come up. */
   readonly arrived: (connection: Connection) => void;
 }
 
-/** A port of this machine, with the address under which the relay sees it. */
+/** A local port, with the address under which the relay sees it. */
 interface Door {
   readonly localPort: number;
   readonly multiaddr: string;
@@ -57,14 +59,14 @@ interface Door {
 }
 
 /**
- * Brings up direct connections of TCP between two nodes that are connected through a relay (libp2p specification "DCUtR",
- * direct connection upgrade through relay). The node that was reached through the relay begins: it dials the public
- * addresses that the other one announces, and then both dial each other at the same moment, so that each router takes the
- * packets of the other side for answers.
+ * Establishes direct TCP connections between two nodes that are connected through a relay (libp2p specification
+ * "DCUtR", direct connection upgrade through relay). The node that was reached through the relay begins. It dials the
+ * public addresses that the other node announces. Then both dial each other at the same moment, so that each router
+ * takes the packets of the other side for answers.
  *
- * Routers let answers in to the port from which the first packet came. So each side opens a second connection with the
- * relay from a port of its own, learns from the relay how the router shows this port, and dials the other side from it. A
- * router that uses another port for each destination stays closed.
+ * A router lets answers in to the port from which the first packet was sent. So each side opens a second connection
+ * with the relay from a separate port, learns from the relay which public port the router uses for it, and dials the
+ * other side from it. This does not work with a router that uses another port for each destination.
  */
 export class HolePunching {
   readonly #details: HolePunchingDetails;
@@ -72,7 +74,7 @@ export class HolePunching {
   readonly #joins: TokenBucket;
   #attempts = 0;
   readonly #begun = new WeakSet<Connection>();
-  /** The nodes that have invited this one to attempts under way. */
+  /** The ids of the nodes whose invitations led to the current attempts. */
   readonly #joined = new Set<string>();
 
   constructor(details: HolePunchingDetails) {
@@ -80,7 +82,7 @@ export class HolePunching {
     this.#joins = new TokenBucket({ burst: joinBurst, perSecond: joinsPerSecond }, details.runtime);
   }
 
-  /** Takes part in what other nodes begin. */
+  /** Takes part in attempts that other nodes begin. */
   async start(): Promise<void> {
     const { node } = this.#details.engine;
     await node.handle(holePunchProtocol, (stream, connection) => void this.#join(stream, connection), {
@@ -89,7 +91,7 @@ export class HolePunching {
     });
   }
 
-  /** Another node says what it is. If it came through a relay, a direct connection is attempted. */
+  /** Another node has identified itself. If it came through a relay, a direct connection is attempted. */
   identified({ connection, protocols }: Pick<IdentifyResult, 'connection' | 'protocols'>): void {
     const isReached = connection.direction === 'inbound' && isRelayed(connection.remoteAddr.toString());
     if (!isReached || !protocols.includes(holePunchProtocol) || this.#begun.has(connection)) return;
@@ -114,7 +116,7 @@ export class HolePunching {
     }
   }
 
-  /** A router may let everybody in, or none stands there. */
+  /** Dials the announced addresses, because the router may let all connections in, or there may be no router. */
   async #dialAnnounced(connection: Connection, signal: AbortSignal): Promise<void> {
     const { engine, runtime, arrived } = this.#details;
     const texts = await announcedBy(engine.node, connection);
@@ -194,7 +196,7 @@ export class HolePunching {
     }
   }
 
-  /** Connects with the relay once more, which says how it sees the port that this comes from. */
+  /** Opens a second connection with the relay, which reports how it sees the local port of that connection. */
   async #openDoor(connection: Connection, signal: AbortSignal): Promise<Door> {
     const { engine, runtime } = this.#details;
     const { node, multiaddr } = engine;
@@ -255,7 +257,7 @@ export class HolePunching {
     }
   }
 
-  /** As long as the relayed connection is there, and no direct one. */
+  /** Whether an attempt is needed: the relayed connection exists, and no direct one. */
   #isNeeded({ status, remotePeer }: Connection): boolean {
     const { node } = this.#details.engine;
     return (

@@ -7,10 +7,10 @@ import { networkKeyMessage } from '../transport/pipe/handshake-errors.ts';
 import type { TransportContext } from '../transport/transport.ts';
 import { idOf, isRelayed, parseMultiaddr } from './multiaddr-text.ts';
 
-/** How old a handshake must be to give way to a new one when all places are taken, in milliseconds. */
+/** How old a handshake must be before a new one may replace it if all places are taken, in milliseconds. */
 const slowMs = 1_000;
 
-/** An inbound connection of libp2p on its way in. */
+/** An inbound libp2p connection whose handshake is under way. */
 interface Arrival {
   readonly source: string | undefined;
   readonly startedAt: number;
@@ -18,14 +18,14 @@ interface Arrival {
 }
 
 /**
- * What strangers may cost before they are authenticated, and how many connections one address may hold, with or without
- * a link. libp2p asks it at each step of an inbound connection. Behind a relay, where all share the relay's address, each
- * node counts for itself.
+ * Limits what unauthenticated nodes may cost, and how many connections one address may hold, with or without a link.
+ * libp2p calls it at each step of an inbound connection. Nodes behind a relay share the relay's address, so each of
+ * them counts separately.
  */
 export class InboundGate {
   readonly #context: TransportContext;
   readonly #arrivals = new Map<MultiaddrConnection, Arrival>();
-  /** The transport closes: what ends now has not failed. */
+  /** Whether the transport closes. If so, connections that end are not reported as failures. */
   isClosing = false;
 
   constructor(context: TransportContext) {
@@ -39,7 +39,7 @@ export class InboundGate {
       if (arrival !== undefined) arrival.isUpgraded = true;
       return false;
     },
-    // In browsers, libp2p would refuse ws:// and private addresses: the user has chosen what to dial.
+    // In browsers, libp2p would refuse ws:// and private addresses, but the user has chosen what to dial.
     denyDialMultiaddr: () => false,
   };
 
@@ -72,8 +72,8 @@ export class InboundGate {
   }
 
   /**
-   * Makes room for a handshake. If all places are taken, the oldest handshake gives way once it is a second old, so
-   * silent strangers cannot keep others out for longer.
+   * Makes room for a handshake. If all places are taken, the oldest handshake is ended if it is at least a second old,
+   * so silent strangers cannot keep others out for longer.
    *
    * @returns false if there is no place.
    */
@@ -100,7 +100,7 @@ export class InboundGate {
   }
 }
 
-/** The other end of a connection, as the log and the events show it. */
+/** Returns the remote address of a connection, as the log and the events show it. */
 export function remoteAddressOf(text: string): Address {
   const { host, port } = readable(text);
   return isRelayed(text) ? { text, scheme: 'libp2p', host, port: 0 } : { scheme: 'libp2p', host, port };
@@ -114,7 +114,7 @@ function readable(text: string): Address {
   }
 }
 
-/** For whom a connection counts; `undefined` for one of this machine. */
+/** Returns the source for which a connection counts. `undefined` if it comes from this machine. */
 function sourceOfMultiaddr(text: string): string | undefined {
   if (isRelayed(text)) return idOf(text);
   const { host } = readable(text);

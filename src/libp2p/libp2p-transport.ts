@@ -29,13 +29,13 @@ import { creditProtocol, linkProtocol, maxLinkStreams, type Running, startRunnin
 import { StreamLink } from './stream-link.ts';
 import { withUdpPort } from './udp-port.ts';
 
-/** A hello names eight addresses. */
+/** The most addresses that a hello names. */
 const maxAddresses = 8;
 
-/** How long a start waits for its relays, in milliseconds; they are asked on in the background. */
+/** How long a start waits for its relays, in milliseconds. After that, they are asked in the background. */
 const relayStartMs = 5_000;
 
-/** Links over a node of libp2p, which runs from the first dial, or from the start of the node, until `close`. */
+/** Makes links over a libp2p node, which runs from the first dial, or from the start of the node, until `close`. */
 export class Libp2pTransport implements Transport {
   readonly schemes: readonly string[] = ['libp2p'];
   readonly #preset: Preset;
@@ -43,7 +43,7 @@ export class Libp2pTransport implements Transport {
   readonly #links = new Set<Link>();
   #context: TransportContext | undefined;
   #running: Promise<Running> | undefined;
-  /** What {@link Libp2pTransport.#running} holds, once it runs. */
+  /** The value of {@link Libp2pTransport.#running} once the libp2p node runs. */
   #present: Running | undefined;
   #onLink: ((link: Link) => void) | undefined;
   #closing = new AbortController();
@@ -76,14 +76,14 @@ export class Libp2pTransport implements Transport {
     return this.#preset;
   }
 
-  /** Adds something to the node of libp2p, before that is made. */
+  /** Adds an extension to the libp2p node. Must be called before that node is created. */
   extend(extension: EngineExtension): void {
     if (this.#context !== undefined)
       throw new TypeError('make the discovery before the node that the transport belongs to');
     this.#extensions.push(extension);
   }
 
-  /** The node of libp2p, which runs. @throws TypeError if the transport belongs to no node. */
+  /** Returns the running libp2p node. @throws TypeError if the transport does not belong to a node. */
   async engine(): Promise<Engine> {
     if (this.#context !== undefined) return this.#run();
     throw new TypeError('the transport of this discovery is not among the transports of the node');
@@ -108,7 +108,7 @@ export class Libp2pTransport implements Transport {
       const chosen = await Promise.all(texts.map(withUdpPort));
       if (chosen.length > 0) await transportManagerOf(node).listen(chosen.map((text) => multiaddr(text)));
     } catch (error) {
-      // Its listeners may fail once more as they close.
+      // Its listeners may also fail while they close.
       await this.close().catch(() => {});
       throw explainListen(error, this.#preset.listen === undefined ? address : textAddress(texts));
     }
@@ -192,7 +192,7 @@ export class Libp2pTransport implements Transport {
       if (connection === undefined) {
         connection = await node.dial(readMultiaddr(running, text), {
           signal,
-          // Otherwise libp2p ends a new connection in the middle of its handshake if it finds an older one.
+          // Otherwise, if there is an older connection, libp2p ends the new one in the middle of its handshake.
           force: true,
           onProgress: ({ type }) => {
             if (type === 'upgrader:encrypt-outbound-connection') progress.isConnected = true;
@@ -287,7 +287,7 @@ export class Libp2pTransport implements Transport {
     return link;
   }
 
-  /** Asks all relays at once. The node starts without those that do not answer soon. */
+  /** Asks all relays simultaneously. The node starts without the relays that do not answer soon. */
   async #reserve({ relays }: Running): Promise<void> {
     if (relays.length === 0) return;
     const { runtime } = this.#context!;
@@ -297,7 +297,10 @@ export class Libp2pTransport implements Transport {
     timer.cancel();
   }
 
-  /** Where the node listens, then where relays reach it: those that are down, too, because they come back. */
+  /**
+   * Returns the node's listening addresses, then its addresses at relays, even at relays that are down: they may
+   * return.
+   */
   #addresses({ node, observed }: Running): readonly Address[] {
     const direct = node
       .getMultiaddrs()

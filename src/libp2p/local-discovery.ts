@@ -7,20 +7,20 @@ import type { Transport } from '../transport/transport.ts';
 import { Libp2pTransport } from './libp2p-transport.ts';
 import { ToldMultiaddrs } from './told-multiaddrs.ts';
 
-/** Addresses of one node that are taken. */
+/** The most addresses of one node that are used. */
 const maxAddresses = 8;
 
-/** Packets of multicast DNS that are read in a second, in the long run, and at once. */
+/** The rate per second and the burst of multicast DNS packets that are read. */
 const packetsPerSecond = 200;
 const packetBurst = 1_000;
 
-/** After more packets than that the node is deaf for so long, in milliseconds. */
+/** How long the node ignores packets after it has received more than that, in milliseconds. */
 const deafMs = 10_000;
 
-/** The listeners that libp2p's multicast DNS adds to its socket when it starts: one of them hears of each packet. */
+/** The listeners that libp2p's multicast DNS adds to its socket when it starts. Each packet calls one of them. */
 const packetListeners = ['_onMdnsQuery', '_onMdnsResponse', '_onMdnsWarning'] as const;
 
-/** What libp2p's multicast DNS has beside its interface. */
+/** The parts of libp2p's multicast DNS beyond its interface. */
 type MulticastDns = PeerDiscovery &
   Record<(typeof packetListeners)[number], (...details: never[]) => void> & {
     start(): Promise<void>;
@@ -29,19 +29,22 @@ type MulticastDns = PeerDiscovery &
 
 /** The options of {@link libp2pMdns}. */
 export interface Libp2pMdnsOptions {
-  /** Only programs with the same service find each other. Default `'_p2p._udp.local'`: all libp2p programs. */
+  /**
+   * The service name. Only programs with the same name find each other. Default `'_p2p._udp.local'`: all libp2p
+   * programs.
+   */
   readonly service?: string | undefined;
-  /** Time between two questions to the local network, in milliseconds, at least 1,000. Default 10,000. */
+  /** The time between two queries to the local network, in milliseconds, at least 1,000. Default 10,000. */
   readonly intervalMs?: number | undefined;
 }
 
 /**
- * Finds libp2p nodes in the local network, and lets them find this one, by the multicast DNS of libp2p: those of other
- * programs as well, and at multiaddrs, which `mdns()` does not know. It announces private addresses alone, to everybody in
- * the local network. It needs the package `@libp2p/mdns`.
+ * Finds libp2p nodes in the local network, and lets them find this node, by libp2p's multicast DNS. Unlike `mdns()`, it
+ * also finds nodes of other programs, and uses multiaddrs. It announces only private addresses, which all machines in
+ * the local network can see. It needs the package `@libp2p/mdns`.
  *
  * @param transport a `libp2p()` transport of the same node.
- * @throws TypeError for wrong options.
+ * @throws TypeError if an option is invalid.
  * @example
  * const transport = libp2p(lan());
  * new Node('0.0.0.0', 10001, { transports: [transport], discovery: [libp2pMdns(transport)] });
@@ -110,7 +113,7 @@ class LocalDiscovery implements Discovery {
     return discovery;
   }
 
-  /** Whoever floods the local network makes the node deaf for a while, and not busy. */
+  /** Whether a packet may be read. If the local network is flooded, the node ignores packets for a while. */
   #mayRead(discovery: MulticastDns): boolean {
     const host = this.#host;
     if (host === undefined || this.#deaf !== undefined) return false;

@@ -1,6 +1,6 @@
 import { PeerloomError } from '../base/errors.ts';
 
-/** What bundles for browsers have in the place of mdns-package.ts. */
+/** Bundlers use this file instead of mdns-package.ts in a bundle for browsers. */
 export async function loadMdns(): Promise<never> {
   throw new PeerloomError(
     'ERR_TRANSPORT_UNAVAILABLE',

@@ -1,2 +1,2 @@
-/** By itself, because no bundler for pages can bundle the package. */
+/** In a separate file, because bundlers for pages cannot bundle the package. */
 export const loadMdns = () => import('@libp2p/mdns');

@@ -8,7 +8,7 @@ import {
 } from './hole-punch-message.ts';
 import { untilAborted } from './waiting.ts';
 
-/** The longest that may wait to be read: two messages, each with its length. */
+/** The most bytes that may wait to be read: two messages, each with its length. */
 const maxWaitingBytes = 2 * (maxMessageBytes + 4);
 
 /** A stream that carries messages of DCUtR. */
@@ -29,7 +29,7 @@ export class MessageStream {
     this.#stream.send(encodeMessage(message));
   }
 
-  /** @throws PeerloomError `ERR_PROTOCOL` if another one comes; Error if none does; the reason of the signal. */
+  /** @throws PeerloomError `ERR_PROTOCOL` if another message arrives; Error if none does; the reason of the signal. */
   async next(type: HolePunchMessage['type'], signal: AbortSignal): Promise<HolePunchMessage> {
     await untilAborted<void>(signal, (resolve) => {
       this.#recheck = () => {
@@ -69,7 +69,7 @@ export class MessageStream {
     this.#recheck();
   }
 
-  /** Whether a message is there, or something that cannot become one. */
+  /** Whether a whole message has arrived, or bytes that cannot become one. */
   #isComplete(): boolean {
     try {
       return decodeMessage(this.#arrived) !== undefined;

@@ -2,22 +2,23 @@ import type { Address } from '../base/address.ts';
 import { PeerloomError } from '../base/errors.ts';
 
 /*
- * Addresses as texts. The package `@multiformats/multiaddr` reads them completely, but it is only there once a node runs.
+ * Addresses as texts. The package `@multiformats/multiaddr` reads them completely, but it is only there once a node
+ * runs.
  */
 
 /** `/ip4/192.0.2.7/tcp/10001/…`, and names by `/dns`, `/dns4`, `/dns6` and `/dnsaddr`. */
 const hostPattern =
   /^\/(?:ip4|ip6|dns|dns4|dns6|dnsaddr)\/(?<host>[^/]+)(?:\/(?:tcp|udp)\/(?<port>\d{1,5}))?(?=\/|$)/;
 
-/** The last node in the address is the one that it leads to. */
+/** The last id in the address is that of the node to which it leads. */
 const idPattern = /\/p2p\/(?<id>[A-Za-z0-9]{20,80})$/;
 
 const circuit = '/p2p-circuit';
 
 /**
- * Reads the text of a multiaddr, as far as host, port and form go.
+ * Reads the host, the port and the form of a multiaddr.
  *
- * @returns `undefined` for an address of another kind.
+ * @returns the address, or `undefined` if it is not a multiaddr.
  * @throws PeerloomError `ERR_ADDRESS_INVALID`.
  */
 export function parseMultiaddr(text: string): Address | undefined {
@@ -33,49 +34,49 @@ export function parseMultiaddr(text: string): Address | undefined {
   throw new PeerloomError('ERR_ADDRESS_INVALID', message);
 }
 
-/** The multiaddr that an address means. Without one of its own, that is TCP to its host and port. */
+/** Returns the multiaddr of an address. If the address is not a multiaddr, this is TCP to its host and port. */
 export function multiaddrTextOf({ text, host, port }: Address): string {
   if (text !== undefined) return text;
   const kind = host.includes(':') ? 'ip6' : /^\d+(\.\d+){3}$/.test(host) ? 'ip4' : 'dns';
   return `/${kind}/${host}/tcp/${port}`;
 }
 
-/** The id of the node that a multiaddr leads to, if it says so. */
+/** Returns the id of the node to which a multiaddr leads, if it contains one. */
 export function idOf(text: string): string | undefined {
   return idPattern.exec(text)?.groups?.id;
 }
 
-/** Whether it leads through a relay. WebRTC only begins there. */
+/** Whether the connection goes through a relay. A WebRTC connection only begins there, so it does not count. */
 export function isRelayed(text: string): boolean {
   return text.includes(circuit) && !isWebRtc(text);
 }
 
-/** The id of the relay that it leads through. */
+/** Returns the id of the relay in an address. */
 export function relayOf(text: string): string | undefined {
   return text.includes(circuit) ? idOf(text.slice(0, text.lastIndexOf(circuit))) : undefined;
 }
 
-/** The address of a node behind a relay. */
+/** Returns the address of a node behind a relay. */
 export function behindRelay(relay: string, id: string): string {
   return `${relay}${circuit}/p2p/${id}`;
 }
 
-/** The address at which a node behind a relay is reached by WebRTC, which only begins through the relay. */
+/** Returns the address of a node behind a relay by WebRTC, which only begins through the relay. */
 export function byWebRtc(relay: string, id: string): string {
   return `${relay}${circuit}/webrtc/p2p/${id}`;
 }
 
-/** The address of the same node by WebRTC, of one that leads through a relay. */
+/** Returns the WebRTC address of the node at an address through a relay. */
 export function byWebRtcOf(relayed: string): string {
   return relayed.replace(/\/p2p-circuit\/p2p\/(?=[^/]+$)/, '/p2p-circuit/webrtc/p2p/');
 }
 
-/** Whether bytes go by WebRTC. */
+/** Whether the connection uses WebRTC. */
 export function isWebRtc(text: string): boolean {
   return /\/webrtc(-direct)?(\/|$)/.test(text);
 }
 
-/** What a node listens on to be reached through a relay. */
+/** Returns the address on which a node listens to be reachable through a relay. */
 export function listenThrough(relay: string): string {
   return `${relay}${circuit}`;
 }

@@ -29,29 +29,30 @@ interface Listening {
   readonly port: number;
 }
 
-/** So many nodes are remembered that said from where they see this one. */
+/** The most nodes whose reports of this node's address are remembered. */
 const maxSeen = 32;
 
-/** As long as the node runs. */
+/** How long libp2p keeps the addresses: until the node stops. */
 const ttl = Number.MAX_SAFE_INTEGER;
 
 /**
- * Under which public address others see this node. libp2p alone keeps public addresses to itself until it has proven them,
- * which needs a service that few nodes offer. A node behind a router tells the nodes that it is connected with the public
- * host together with its own port: where the router passes everything on, or a port is forwarded, they reach it there.
+ * The public address under which other nodes see this node. libp2p does not announce public addresses until it has
+ * proven them, which needs a service that few nodes offer. A node behind a router announces to connected nodes the
+ * public host together with its own port. If the router passes everything on, or forwards this port, they can reach it
+ * there.
  */
 export class ObservedAddress {
   readonly #engine: Engine;
   #host: string | undefined;
   #mapped: readonly Listening[] = [];
-  /** By the ids of the nodes that see this one there, the latest last. */
+  /** The reported addresses, by the id of the reporting node, the latest last. */
   readonly #seen = new Map<string, string>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  /** Another node says from where it sees this one. Only what nodes say that this one has dialled counts. */
+  /** Another node reports the address at which it sees this node. It counts only if this node dialled the other. */
   heard({ observedAddr, connection }: Pick<IdentifyResult, 'observedAddr' | 'connection'>): void {
     const host = hostOf(observedAddr);
     if (connection.direction !== 'outbound' || !connection.direct || host === undefined) return;
@@ -76,7 +77,7 @@ export class ObservedAddress {
     }
   }
 
-  /** The hosts at which nodes that this one has dialled see it, those that most of them name first. */
+  /** The hosts at which dialled nodes see this node, the most frequent first. */
   get seenAt(): readonly SeenHost[] {
     const hosts = [...this.#seen.values()];
     return [...new Set(hosts)]
@@ -91,7 +92,7 @@ export class ObservedAddress {
     if (this.#seen.size > maxSeen) this.#seen.delete(earliest!);
   }
 
-  /** Whether the node does not listen at an address itself, and only supposes that its router leads from there to it. */
+  /** Whether an address is a guess: the node does not listen there, and assumes that its router forwards to it. */
   isGuess(text: string): boolean {
     return this.#mapped.length > 0 && parseMultiaddr(text)?.host === this.#host;
   }

@@ -27,7 +27,7 @@ type Loaders = typeof loaders;
 /** The name of such a package. */
 export type PackageName = keyof Loaders;
 
-/** What every node over libp2p needs. */
+/** The packages that every node over libp2p needs. */
 export const basePackages = [
   'libp2p',
   '@libp2p/crypto',

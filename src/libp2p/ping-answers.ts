@@ -2,16 +2,16 @@ import type { Stream } from '@libp2p/interface';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 
-/** The protocol with which other libp2p programs measure round trips: it sends back what arrives, 32 bytes at a time. */
+/** libp2p's protocol for measuring round trips: the receiver returns each 32 bytes. */
 export const pingProtocol = '/ipfs/ping/1.0.0';
 
-/** Streams of pings of one connection at once: a program uses one. */
+/** The most simultaneous ping streams of one connection. A program uses one. */
 export const maxPingStreams = 2;
 
-/** Bytes of pings that one stream may bring in a second: 256 pings. */
+/** The most bytes of pings on one stream in a second: 256 pings. */
 const maxPingBytes = 8_192;
 
-/** Answers the pings of another node, which it need not be connected with. */
+/** Answers the pings of another node, even if that node is not a peer. */
 export function answerPings(stream: Stream, runtime: Runtime): void {
   let since = runtime.now();
   let bytes = 0;

@@ -11,53 +11,54 @@ export type Libp2pEncryption = 'noise' | 'tls';
 export interface RelayServer {
   /** The nodes behind it. */
   readonly reservations: {
-    /** How many there may be. */
+    /** The most nodes behind the relay. */
     readonly maxReservations: number;
     /** Whether the connections that it carries have limits. */
     readonly applyDefaultLimit: boolean;
-    /** In milliseconds. */
+    /** The time limit of a connection, in milliseconds. */
     readonly defaultDurationLimit?: number;
-    /** In bytes. */
+    /** The data limit of a connection, in bytes. */
     readonly defaultDataLimit?: bigint;
   };
 }
 
-/** What `libp2p()` runs on: made by {@link lan}, {@link internet}, {@link relay} or {@link browser}. */
+/** The configuration of `libp2p()`, made by {@link lan}, {@link internet}, {@link relay} or {@link browser}. */
 export interface Preset {
-  /** Which of them made it. */
+  /** The name of the function that made it. */
   readonly name: 'lan' | 'internet' | 'relay' | 'browser';
-  /** How it reaches nodes. */
+  /** The ways by which the node reaches others. */
   readonly ways: readonly Way[];
   /** The encryptions, the preferred one first. */
   readonly encryption: readonly Libp2pEncryption[];
-  /** Where it listens; `undefined`: TCP on the host and the port of the node. */
+  /** The addresses on which the node listens. `undefined` for TCP on the host and the port of the node. */
   readonly listen: readonly string[] | undefined;
-  /** What peers learn in place of that; empty: what it listens on. */
+  /** The addresses that peers learn. If empty, they learn the listening addresses. */
   readonly announce: readonly string[];
-  /** The relays that it keeps a place at. */
+  /** The relays at which the node keeps a place. */
   readonly relays: readonly string[];
-  /** The servers that tell it how its router shows it to others, for WebRTC. */
+  /** The STUN servers that tell the node its public address, for WebRTC. */
   readonly stun: readonly string[];
-  /** What it does as a relay; `undefined`: it is none. */
+  /** The options of the node's relay server. `undefined` if the node is not a relay. */
   readonly relayServer: RelayServer | undefined;
 }
 
 /** The options that all presets but `browser` share. */
 export interface ListenOptions {
   /**
-   * Where to listen, as multiaddrs without an id: `['/ip4/0.0.0.0/tcp/10001', '/ip4/0.0.0.0/tcp/10002/ws']`. Port 0 means a
-   * free port. An empty list: the node dials, and nobody can dial it. Default: TCP on the host and the port of the node. A
-   * node whose `tcp()` listens at that port needs another one here.
+   * Where to listen, as multiaddrs without an id: `['/ip4/0.0.0.0/tcp/10001', '/ip4/0.0.0.0/tcp/10002/ws']`. Port 0
+   * means a free port. With an empty list, the node can dial, but cannot be dialled. Default: TCP on the host and the
+   * port of the node. If the node's `tcp()` listens on that port, choose another port here.
    */
   readonly listen?: readonly string[] | undefined;
   /**
-   * The addresses that peers learn, in place of those that the node listens on: `['/dns4/example.org/tcp/10001']`. For nodes
-   * that others reach at an address that no interface of the machine has. Default: what the node listens on.
+   * The addresses that peers learn instead of the listening addresses: `['/dns4/example.org/tcp/10001']`. Use this if
+   * others reach the node at an address that no interface of the machine has. Default: the listening addresses.
    */
   readonly announce?: readonly string[] | undefined;
   /**
    * How connections are encrypted: `['noise']`, `['tls']`, or both, the preferred one first. All libp2p programs speak
-   * Noise. TLS is about twice as fast, does not work in pages, and needs the package `@libp2p/tls`. Default `['noise']`.
+   * Noise. TLS is about twice as fast, does not work in pages, and needs the package `@libp2p/tls`. Default
+   * `['noise']`.
    */
   readonly encryption?: readonly Libp2pEncryption[] | undefined;
 }
@@ -118,7 +119,7 @@ function multiaddrsOf(given: unknown, name: string): readonly string[] {
   return Object.freeze([...given]);
 }
 
-/** Every way that the addresses need, beside those of the preset. */
+/** Returns the ways of the preset, and those that the addresses need in addition. */
 export function waysWith(ways: readonly Way[], addresses: readonly string[]): readonly Way[] {
   const needed: Way[] = [];
   for (const text of addresses) {

@@ -16,14 +16,14 @@ export interface LanOptions extends ListenOptions {}
 /** The options of {@link internet}. */
 export interface InternetOptions extends ListenOptions {
   /**
-   * Relays through which others reach this node if its router lets nobody in, with their ids:
-   * `['/dns4/relay.example.org/tcp/10001/p2p/12D3KooW…']`. The node keeps a place at each of them, starts without those that
-   * are down, and tries them again. Two relays of different owners are better than one. Default `[]`.
+   * Relays through which others reach this node if its router blocks inbound connections, with their ids:
+   * `['/dns4/relay.example.org/tcp/10001/p2p/12D3KooW…']`. The node keeps a place at each relay. It starts without
+   * relays that are down, and tries them again. Two relays of different owners are better than one. Default `[]`.
    */
   readonly relays?: readonly string[] | undefined;
   /**
-   * Servers that tell the node how its router shows it to others: `['stun:stun.example.org:3478']`. With them, two nodes
-   * that are both behind routers connect directly, by WebRTC, at addresses with `/p2p-circuit/webrtc`. It needs the package
+   * STUN servers, which tell the node its public address: `['stun:stun.example.org:3478']`. With them, two nodes behind
+   * routers connect directly, by WebRTC, at addresses with `/p2p-circuit/webrtc`. This needs the package
    * `@libp2p/webrtc`, and does not work with a `networkKey`. Default `[]`: no WebRTC.
    */
   readonly stun?: readonly string[] | undefined;
@@ -31,23 +31,28 @@ export interface InternetOptions extends ListenOptions {
 
 /** The options of {@link relay}. */
 export interface RelayOptions extends ListenOptions {
-  /** Nodes that may be reached through this relay at the same time. Default 128. */
+  /** The most nodes that can be reached through this relay at the same time. Default 128. */
   readonly maxReservations?: number | undefined;
   /** Seconds after which the relay ends a connection that it carries. 0: no limit. Default 0. */
   readonly maxConnectionSeconds?: number | undefined;
-  /** Bytes after which the relay ends a connection that it carries, both directions together. 0: no limit. Default 0. */
+  /**
+   * Bytes after which the relay ends a connection that it carries, both directions together. 0: no limit. Default 0.
+   */
   readonly maxConnectionBytes?: number | undefined;
 }
 
 /** The options of {@link browser}. */
 export interface BrowserOptions {
-  /** As for {@link internet}: relays with a WebSocket, `['/dns4/relay.example.org/tcp/443/wss/p2p/12D3KooW…']`. Default `[]`. */
+  /**
+   * As for {@link internet}: relays with a WebSocket, `['/dns4/relay.example.org/tcp/443/wss/p2p/12D3KooW…']`. Default
+   * `[]`.
+   */
   readonly relays?: readonly string[] | undefined;
-  /** As for {@link internet}. Pages that both are behind routers need them to connect directly. Default `[]`. */
+  /** As for {@link internet}. Two pages behind routers need them to connect directly. Default `[]`. */
   readonly stun?: readonly string[] | undefined;
 }
 
-/** For nodes that can reach each other, as in one local network: TCP, and WebSockets if `listen` names one. */
+/** For nodes that can reach each other, such as in one local network: TCP, and WebSockets if `listen` names one. */
 export function lan(options: LanOptions = {}): Preset {
   checkOptions(options, listenOptionNames, 'lan');
   const { listen, announce, encryption } = resolveListen(options, 'lan');
@@ -63,7 +68,7 @@ export function lan(options: LanOptions = {}): Preset {
   });
 }
 
-/** For nodes behind routers: TCP and WebSockets, through relays, and directly where a way can be found (DCUtR, WebRTC). */
+/** For nodes behind routers: TCP and WebSockets, through relays, and directly if possible (DCUtR, WebRTC). */
 export function internet(options: InternetOptions = {}): Preset {
   checkOptions(options, [...listenOptionNames, 'relays', 'stun'], 'internet');
   const { relays, stun: given, ...rest } = options;
@@ -100,7 +105,7 @@ export function relay(options: RelayOptions = {}): Preset {
       reservations: {
         maxReservations,
         applyDefaultLimit: isLimited,
-        // libp2p takes both limits or none: one that is not set becomes a limit that nothing reaches.
+        // libp2p accepts both limits or none, so a limit that is not set becomes one that is never reached.
         ...(isLimited && {
           defaultDurationLimit: (maxConnectionSeconds || unlimitedSeconds) * 1_000,
           defaultDataLimit: BigInt(maxConnectionBytes || Number.MAX_SAFE_INTEGER),
@@ -110,7 +115,7 @@ export function relay(options: RelayOptions = {}): Preset {
   });
 }
 
-/** Three weeks: the protocol has 32 bits for it, and a timer 31 for its milliseconds. */
+/** Three weeks. The protocol has 32 bits for the seconds, and a timer has 31 bits for its milliseconds. */
 const unlimitedSeconds = 21 * 24 * 3_600;
 
 /** For pages: they dial WebSockets and WebRTC, and are reached through relays, and directly by WebRTC. */

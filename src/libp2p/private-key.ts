@@ -3,8 +3,8 @@ import type { NodeIdentity } from '../identity/signer.ts';
 import type { Packages } from './packages.ts';
 
 /**
- * The key of a node as libp2p uses it: libp2p asks the node's identity to sign, and never sees the private key, which may
- * be one that cannot be exported.
+ * Returns the key of a node in the form that libp2p uses. libp2p asks the node's identity to sign and never sees the
+ * private key, which may not be exportable.
  */
 export function privateKeyOf(
   identity: NodeIdentity,

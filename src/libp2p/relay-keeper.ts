@@ -8,7 +8,7 @@ import { explainReservation } from './dial-errors.ts';
 import { type Engine, transportManagerOf } from './engine.ts';
 import { idOf, listenThrough } from './multiaddr-text.ts';
 
-/** Between two attempts to get a place at a relay, in milliseconds. */
+/** The pauses between two attempts to get a place at a relay, in milliseconds. */
 const retry = { minDelayMs: 1_000, maxDelayMs: 60_000 };
 
 /** How long one attempt may take, in milliseconds. */
@@ -16,15 +16,15 @@ const attemptMs = 10_000;
 
 export interface RelayKeeperDetails {
   readonly engine: Engine;
-  /** Its address, with its id. */
+  /** The address of the relay, with its id. */
   readonly relay: string;
   readonly runtime: Runtime;
   readonly log: Log;
 }
 
 /**
- * Keeps a place at one relay, so that others reach this node through it: asks for it, and asks again after the relay was
- * away. libp2p itself would refuse to start while the relay is down, and would not come back to it.
+ * Keeps a place at one relay, so that others reach this node through it. It asks for the place, and asks again after
+ * the relay was unreachable. libp2p itself would refuse to start while the relay is down, and would not retry.
  */
 export class RelayKeeper {
   readonly #details: RelayKeeperDetails;
@@ -44,7 +44,7 @@ export class RelayKeeper {
     return idOf(this.#details.relay)!;
   }
 
-  /** Whether others reach this node through the relay now. */
+  /** Whether others can reach this node through the relay now. */
   get isReserved(): boolean {
     return (this.#listener?.getAddrs().length ?? 0) > 0;
   }
@@ -54,7 +54,7 @@ export class RelayKeeper {
     return { relay: this.#details.relay, isReserved, failure: isReserved ? undefined : this.#failure };
   }
 
-  /** Asks once. Resolves in any case; after a failure it goes on in the background. */
+  /** Asks once. Always resolves. After a failure, it continues in the background. */
   async start(): Promise<void> {
     await this.#ask();
   }
@@ -94,7 +94,7 @@ export class RelayKeeper {
   async #reserve(): Promise<void> {
     const { engine, relay, runtime } = this.#details;
     const { node, multiaddr } = engine;
-    // First of all: libp2p never asks a relay again that it could not dial while it asked for a place.
+    // Dial first, because if libp2p cannot dial a relay while it asks for a place, it never asks that relay again.
     await attempt(
       {
         what: `dialling the relay ${relay}`,

@@ -1,21 +1,21 @@
 import type { Connection, IdentifyResult, Libp2p } from '@libp2p/interface';
 import { relayOf } from './multiaddr-text.ts';
 
-/** Of the bytes that a relay allows, what neither side sends of its own: libp2p needs them. */
+/** The fraction of a relay's bytes that links do not use, because libp2p needs it. */
 const reservedShare = 1 / 8;
 
-/** A connection has to be replaced when less is left of what the relay allowed at first. */
+/** A connection must be replaced if less than this fraction of the relay's bytes is left. */
 const leastBytesShare = 3 / 4;
 const leastSecondsShare = 1 / 2;
 const leastSeconds = 30;
 
-/** More seconds than a relay allows whose limit is in seconds. */
+/** More than the limit of any relay that reports seconds. A higher number is in milliseconds. */
 const mostSeconds = 1_000;
 
-/** What relays allow the connections that they carry. */
+/** Knows the limits of relays for the connections that they carry. */
 export class RelayLimits {
   readonly #node: Libp2p;
-  /** Connections with programs that are written with js-libp2p. */
+  /** Connections with programs that use js-libp2p. */
   readonly #jsPrograms = new WeakSet<Connection>();
   readonly #firstSeconds = new WeakMap<Connection, number>();
 
@@ -23,14 +23,14 @@ export class RelayLimits {
     this.#node = node;
   }
 
-  /** Another node says what it is. */
+  /** Another node has identified itself. */
   heard({ agentVersion, connection }: Pick<IdentifyResult, 'agentVersion' | 'connection'>): void {
     if (agentVersion?.startsWith('js-libp2p/')) this.#jsPrograms.add(connection);
   }
 
   /**
-   * For how many seconds the relay will still carry a connection. `undefined`: it names no limit. Relays written with
-   * js-libp2p say it in milliseconds, although the protocol has seconds.
+   * Returns for how many seconds the relay will still carry a connection. `undefined` if it has no limit. Relays that
+   * use js-libp2p report milliseconds, although the protocol specifies seconds.
    */
   secondsLeftOf(connection: Connection): number | undefined {
     const seconds = connection.limits?.seconds;
@@ -41,7 +41,7 @@ export class RelayLimits {
     return Math.max(0, Math.round(first / 1_000 - (first - seconds)));
   }
 
-  /** @returns whether the relay will end the connection soon, whenever it is called. */
+  /** @returns a function that returns whether the relay will end the connection soon. */
   nearEndOf(connection: Connection): () => boolean {
     const { limits } = connection;
     const bytes = limits?.bytes;
@@ -62,8 +62,8 @@ export class RelayLimits {
 }
 
 /**
- * How many bytes one side may send over a relayed connection: half of what the relay allows, because neither side knows
- * how much of the other's is under way. `undefined`: the relay names no limit.
+ * Returns how many bytes one side may send over a relayed connection: half of the relay's limit, because neither side
+ * knows how much the other has sent. `undefined` if the relay has no limit.
  */
 export function ownShareOf({ limits }: Connection): number | undefined {
   if (limits?.bytes === undefined) return undefined;

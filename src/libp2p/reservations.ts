@@ -18,8 +18,8 @@ export function hasReservation(node: Libp2p, id: string): boolean {
 }
 
 /**
- * Gives the place of a node that has gone to others: nobody reaches it there. libp2p would keep the place for two hours,
- * so nodes that come and go would fill a relay.
+ * Frees the place of a node that has gone, because it can no longer be reached there. libp2p would keep the place for
+ * two hours, so nodes that come and go would fill a relay.
  */
 export function dropReservation(node: Libp2p, peer: PeerId): void {
   const reservations = reservationsAt(node);

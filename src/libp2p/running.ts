@@ -13,16 +13,16 @@ import { RelayLimits } from './relay-limits.ts';
 import { dropReservation, hasReservation } from './reservations.ts';
 import { StaleConnections } from './stale-connections.ts';
 
-/** What a link is, as a protocol of libp2p: the frames of docs/protocol.md, and nothing else. */
+/** The libp2p protocol of a link. It carries the frames of docs/protocol.md, and nothing else. */
 export const linkProtocol = '/peerloom/1';
 
-/** The same in records with credit, over WebRTC, which cannot hold a sender back (credit-records.ts). */
+/** The same in records with credit, for WebRTC, which has no backpressure (credit-records.ts). */
 export const creditProtocol = '/peerloom/1/credit';
 
-/** Streams of one connection in each direction: one is a link, others end soon. */
+/** The most streams of one connection in each direction. One is a link, and the others end soon. */
 export const maxLinkStreams = 32;
 
-/** A node of libp2p that runs, with what belongs to it. */
+/** A running libp2p node, with its helpers. */
 export interface Running extends Engine {
   readonly gate: InboundGate;
   readonly uses: ConnectionUses;
@@ -36,11 +36,11 @@ export interface RunningDetails {
   readonly context: TransportContext;
   readonly preset: Preset;
   readonly extensions: readonly EngineExtension[];
-  /** Another node has opened a link. */
+  /** Called when another node has opened a link. */
   readonly onStream: (running: Running, stream: Stream, connection: Connection) => void;
 }
 
-/** Makes a node of libp2p and starts it. It listens nowhere yet. */
+/** Creates a libp2p node and starts it. It does not listen yet. */
 export async function startRunning({
   context,
   preset,
@@ -74,12 +74,12 @@ export async function startRunning({
   const stale = relayServer === undefined ? undefined : new StaleConnections({ node, runtime, log });
   node.addEventListener('connection:open', ({ detail }) => {
     stale?.opened(detail);
-    // Those to the servers of a DHT are outbound.
+    // Connections with DHT servers are outbound.
     if (detail.direction === 'inbound' || remembersNodes) uses.arrived(detail);
   });
   node.addEventListener('peer:disconnect', ({ detail }) => {
     dropReservation(node, detail);
-    // What strangers say of themselves must not stay in memory.
+    // What strangers report about themselves must not stay in memory.
     if (!remembersNodes) node.peerStore.delete(detail).catch(() => {});
   });
   await node.handle(

@@ -8,9 +8,9 @@ import { delay, untilAborted } from './waiting.ts';
 const patienceMs = 3_000;
 
 /**
- * Ends connections whose other end has gone without a word, once the same node is there again. A router that forgets a
- * connection leaves it to time out, which takes TCP a quarter of an hour. A relay would pass what comes for the node to
- * this oldest connection, so that nobody reached the node.
+ * Ends connections whose other end has silently gone, once the same node has connected again. If a router forgets a
+ * connection, TCP needs a quarter of an hour to time out. Meanwhile, a relay would pass data for the node to this
+ * oldest connection, so that the node could not be reached.
  */
 export class StaleConnections {
   readonly #node: Libp2p;
@@ -24,7 +24,7 @@ export class StaleConnections {
     this.#log = details.log;
   }
 
-  /** A connection came up: the earlier ones of the same node are asked whether they still work. */
+  /** A connection has come up. The earlier connections with the same node are checked by a ping. */
   opened(connection: Connection): void {
     for (const one of this.#sameNode(connection)) {
       if (this.#asked.has(one)) continue;
@@ -33,7 +33,7 @@ export class StaleConnections {
     }
   }
 
-  /** The other direct connections of the same node, the latest last. */
+  /** Returns the other direct connections with the same node, the latest last. */
   #sameNode(connection: Connection): readonly Connection[] {
     return this.#node
       .getConnections()
@@ -46,7 +46,7 @@ export class StaleConnections {
       hasAnswered = answers;
     });
     if (await Promise.race([answering.then(() => true), this.#pause(patienceMs)])) return;
-    // If the way to the node is interrupted, neither answers, and nothing is known.
+    // If the path to the node is interrupted, neither connection answers, so nothing can be concluded.
     const later = this.#sameNode(earlier).at(-1);
     if (later === undefined || !(await this.#answers(later, patienceMs)) || hasAnswered) return;
     const error = new Error('it did not answer, and the node had opened another one');
@@ -59,7 +59,7 @@ export class StaleConnections {
     return false;
   }
 
-  /** Whether the other end answers a ping in time. A refusal is an answer, too. */
+  /** Whether the other end answers a ping in time. A refusal is an answer too. */
   async #answers(connection: Connection, withinMs: number): Promise<boolean> {
     const giveUp = new AbortController();
     const { signal } = giveUp;

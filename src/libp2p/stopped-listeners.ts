@@ -1,17 +1,19 @@
 import type { Listener } from '@libp2p/interface';
 import type { Runtime } from '../base/runtime.ts';
 
-/** The socket of a listener of WebRTC, which libp2p made with a native library. */
+/** The socket of a WebRTC listener, which libp2p creates with a native library. */
 interface NativeSocket {
   close(): Promise<void>;
 }
 
-/** A listener of libp2p. One of WebRTC has such a socket once it listens. */
+/** A libp2p listener. A WebRTC listener has such a socket once it listens. */
 interface MaybeWebRtc extends Listener {
   readonly stunServer?: NativeSocket | undefined;
 }
 
-/** A thread of the native library may look at a socket for a minute after that was closed, in milliseconds. */
+/**
+ * How long closed sockets are kept, in milliseconds. A native thread may use a socket for a minute after it was closed.
+ */
 const keptMs = 120_000;
 
 interface Kept {
@@ -19,14 +21,14 @@ interface Kept {
   readonly until: number;
 }
 
-/** They must not be collected as garbage as long as a thread may look at them. */
+/** The closed sockets. They must not be garbage-collected while a native thread may use them. */
 let kept: Kept[] = [];
 
 /**
- * Closes the sockets of WebRTC among the listeners of a node that has stopped. libp2p (`@libp2p/webrtc` 6.0.33) forgets
- * those of all nodes of the process but one when the first of them stops: their threads kept the process running. And the
- * native library (`node-datachannel` 0.33.4) aborts the process when a datagram arrives for a socket that the garbage
- * collector has freed.
+ * Closes the WebRTC sockets among the listeners of a stopped node. When the first node of a process stops, libp2p
+ * (`@libp2p/webrtc` 6.0.33) forgets the sockets of all nodes except one, and their threads would keep the process
+ * running. Also, the native library (`node-datachannel` 0.33.4) aborts the process if a datagram arrives for a socket
+ * that was garbage-collected.
  */
 export async function closeSocketsOf(listeners: readonly Listener[], runtime: Runtime): Promise<void> {
   const now = runtime.now();

@@ -9,12 +9,12 @@ import { Arrivals } from '../transport/arrivals.ts';
 import type { LinkPath } from '../transport/link-path.ts';
 import type { Link } from '../transport/transport.ts';
 
-/** The window that a stream of yamux grows to. */
+/** The largest window of a yamux stream. */
 export const maxWindowBytes = 4 * 1024 * 1024;
 
 /**
- * What a stream may hold unread before libp2p aborts it: a window in full, and what arrived before the other side saw
- * that this one has paused.
+ * How many unread bytes a stream may hold before libp2p aborts it: a full window, and what arrives before the other
+ * side notices that this side has paused.
  */
 const maxReadBufferBytes = 2 * maxWindowBytes + 1024 * 1024;
 
@@ -26,19 +26,20 @@ export interface StreamLinkDetails {
   readonly startedAt: number;
   readonly runtime: Runtime;
   readonly path: () => LinkPath;
-  /** What may be sent before another link has to take its place, in bytes. */
+  /** How many bytes may be sent before another link must replace this one. */
   readonly allowance?: number | undefined;
   readonly improve?: Link['improve'];
 }
 
 /**
- * A link over one stream of a libp2p connection. What it says and what the stream of libp2p says differ in four ways:
+ * A link over one stream of a libp2p connection. It behaves differently from libp2p's streams in four ways:
  *
- * - A stream forgets a `pause()` that is called while its `resume()` hands out what it holds: it then lets the other side
- *   send on, and aborts. So the link holds pieces itself while it is paused, and pauses the stream only outside of that.
- * - `onDrain()` of a stream resolves at once after its first drain, so the link listens to the event.
- * - A stream of which one side has ended stays open until the other side ends it, too. A link ends as a whole.
- * - A stream ends without an error when its connection breaks. A link that ends without the other side's FIN was cut off.
+ * - A stream forgets a `pause()` that is called while its `resume()` delivers held data. It then lets the other side
+ *   continue to send, and aborts. So the link holds pieces itself while it is paused, and pauses the stream only when
+ *   the stream is not delivering held data.
+ * - After its first drain, a stream's `onDrain()` always resolves immediately, so the link listens to the event.
+ * - A stream that one side has ended stays open until the other side ends it too. A link ends as a whole.
+ * - If its connection breaks, a stream ends without an error. A link that ends without the remote FIN was cut off.
  */
 export class StreamLink implements Link {
   readonly remoteId: string;
@@ -63,13 +64,13 @@ export class StreamLink implements Link {
     done: ignore,
     failed: (error) => this.#abandon(error),
   });
-  /** The stream is handing out what it held: a pause must wait. */
+  /** Whether the stream is delivering held data, so that a pause must wait. */
   #isResuming = false;
-  /** The other side has ended its half. */
+  /** Whether the other side has ended its half. */
   #hasFin = false;
-  /** Nothing more comes out of the stream. */
+  /** Whether the stream has delivered everything. */
   #isReadToEnd = false;
-  /** The stream has closed without an error. */
+  /** Whether the stream has closed without an error. */
   #hasStreamClosed = false;
 
   constructor(details: StreamLinkDetails) {
@@ -87,7 +88,7 @@ export class StreamLink implements Link {
       this.#settle = resolve;
     });
     stream.maxReadBufferLength = maxReadBufferBytes;
-    // The timer of libp2p for silent streams; the channel above has its own.
+    // Switches off libp2p's timer for silent streams, because the channel has its own.
     stream.inactivityTimeout = Number.POSITIVE_INFINITY;
     this.#listen();
   }
@@ -104,7 +105,7 @@ export class StreamLink implements Link {
     return this.#arrivals.listener;
   }
 
-  /** What arrives is held until the first of them. */
+  /** Incoming data is held until a callback is set for the first time. */
   set onMessage(onMessage: (bytes: Uint8Array) => void) {
     this.#arrivals.listener = onMessage;
     this.#deliverHeld();
@@ -113,10 +114,10 @@ export class StreamLink implements Link {
   send(bytes: Uint8Array, sent?: () => void): boolean {
     if (this.#state !== 'open' || this.#stream.writeStatus !== 'writable') return true;
     try {
-      // A copy, because libp2p keeps pieces by reference: in the stream, in TLS, and in connections that are full.
+      // Copied, because libp2p keeps pieces by reference: in the stream, in TLS, and in full connections.
       this.#stream.send(bytes.slice());
     } catch {
-      // The stream has aborted, and says so by its event.
+      // The stream has aborted, and reports it by its event.
       return true;
     }
     this.#sentBytes += bytes.length;
@@ -163,7 +164,7 @@ export class StreamLink implements Link {
       else for (const piece of data) this.#arrivals.take(piece);
     });
     stream.addEventListener('drain', () => {
-      // The stream sends what waits in a microtask of its own, and may be full again then.
+      // The stream sends waiting data in its own microtask, and may be full again afterwards.
       queueMicrotask(() => queueMicrotask(() => this.#wakeIfRoom()));
     });
     stream.addEventListener('remoteCloseWrite', () => {
@@ -184,7 +185,7 @@ export class StreamLink implements Link {
     if (this.#hasRoom) this.#drained.wake();
   }
 
-  /** Hands out what was held here, then what the stream holds; each of that may pause the link anew. */
+  /** Delivers the pieces held here, then those held by the stream. Each of them may cause another pause. */
   #deliverHeld(): void {
     if (this.#isResuming) return;
     this.#isResuming = true;
@@ -201,16 +202,16 @@ export class StreamLink implements Link {
     this.#finishIfOver();
   }
 
-  /** From now on what arrives is dropped, and the other side may send on, so that it can end. */
+  /** Drops everything that arrives from now on. The other side may continue to send, so that it can end. */
   #drop(): void {
     this.#arrivals.drop();
     if (this.#stream.readStatus === 'paused' && !this.#isResuming) this.#stream.resume();
   }
 
-  /** Everything that was accepted goes out first. */
+  /** Ends this side's half of the stream, after all accepted data has been sent. */
   #endOwnHalf(): void {
     if (this.#stream.writeStatus !== 'writable') return;
-    // It rejects if the stream closes meanwhile, which its event tells.
+    // It rejects if the stream closes meanwhile, which the stream's event reports.
     this.#stream.close({ signal: never }).catch(ignore);
   }
 
@@ -225,7 +226,7 @@ export class StreamLink implements Link {
     this.#conclude(this.#state === 'open' ? cutOff(error) : undefined);
   }
 
-  /** After the end of the other side, and after all that came before it was handed out. */
+  /** Ends the link once the other side has ended and all earlier data has been delivered. */
   #finishIfOver(): void {
     if (this.#state === 'closed' || !this.#arrivals.isEmpty) return;
     if (this.#isReadToEnd) this.#endOwnHalf();
@@ -248,7 +249,7 @@ export class StreamLink implements Link {
   }
 }
 
-/** `close` of a stream has no limit of time then: the link has its own. */
+/** With this signal, `close` of a stream has no time limit. The link has its own. */
 const never = new AbortController().signal;
 
 function cutOff(cause: Error | undefined): PeerloomError {

@@ -3,14 +3,15 @@ import { parseMultiaddr } from './multiaddr-text.ts';
 
 const idAtEnd = /\/p2p\/[A-Za-z0-9]+$/;
 
-/** Says which addresses may be dialled that strangers told of. */
+/** Decides which addresses reported by strangers may be dialled. */
 export class ToldMultiaddrs {
   readonly #teller: HostScope;
   readonly #trusted: readonly string[];
 
   /**
-   * @param teller where the strangers are: the nodes of a public DHT must not make others dial into private networks.
-   * @param trusted addresses that the user named, with what they say of nodes behind them: they may hold names.
+   * @param teller the scope of the strangers. The nodes of a public DHT must not make others dial into private
+   * networks.
+   * @param trusted addresses that the user named. These, and addresses of nodes behind them, may contain host names.
    */
   constructor(teller: 'public' | 'private' | 'loopback', trusted: readonly string[]) {
     this.#teller = teller;
@@ -22,7 +23,7 @@ export class ToldMultiaddrs {
     const host = hostOf(text);
     if (host === undefined) return false;
     const scope = scopeOf(host);
-    // A name may lead anywhere, whoever tells of it.
+    // A host name may lead anywhere, whoever reports it.
     return scope !== 'name' && mayTell(this.#teller, scope);
   }
 }

@@ -1,11 +1,12 @@
 import { requiredBuiltin } from '../base/builtin.ts';
 
-/** Where a node listens for WebRTC at any port. */
+/** A listening address for WebRTC with any port. */
 const anyPort = /^(?<before>\/ip[46]\/(?<host>[^/]+)\/udp)\/0(?=\/webrtc-direct(\/|$))/;
 
 /**
- * Chooses the port of a listener for WebRTC that may have any. libp2p itself chooses one that is free for TCP, which may be
- * in use for UDP: the node would not start or, where another node of this process uses it, receive what is for that one.
+ * Chooses the port of a WebRTC listener if its address has port 0. libp2p itself chooses a port that is free for TCP,
+ * but may be in use for UDP. The node would then not start or, if another node of this process uses the port, receive
+ * that node's packets.
  */
 export async function withUdpPort(text: string): Promise<string> {
   const { before, host } = anyPort.exec(text)?.groups ?? {};

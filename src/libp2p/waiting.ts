@@ -1,7 +1,7 @@
 import { removeAbortListener } from '../base/remove-abort-listener.ts';
 import type { Runtime } from '../base/runtime.ts';
 
-/** Waits. @throws the reason of the signal. */
+/** Waits for a time. @throws the reason of the signal. */
 export function delay(runtime: Runtime, delayMs: number, signal: AbortSignal): Promise<void> {
   return untilAborted(signal, (resolve) => {
     const timer = runtime.setTimeout(() => resolve(undefined), delayMs, 'watching');
@@ -12,7 +12,7 @@ export function delay(runtime: Runtime, delayMs: number, signal: AbortSignal): P
 /**
  * Waits for something that may be given up.
  *
- * @param begin returns what undoes it.
+ * @param begin starts the work, and returns a function that undoes it.
  * @throws the reason of the signal.
  */
 export function untilAborted<Value>(
