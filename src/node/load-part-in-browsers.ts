@@ -16,17 +16,25 @@ const files: { readonly [Name in keyof Parts]: () => Promise<Parts[Name]> } = {
 };
 
 const there: Partial<Parts> = {};
+const failures = new Map<keyof Parts, unknown>();
 
 /** Loads a part that most pages never need, once. @throws PeerloomError `ERR_NOT_LOADED`. */
 export function loadPart<Name extends keyof Parts>(name: Name): Parts[Name] | Promise<Parts[Name]> {
   return there[name] ?? load(name);
 }
 
-/** The same for synchronous calls. @throws PeerloomError `ERR_NOT_LOADED` while the part is being loaded. */
+/**
+ * The same for synchronous calls.
+ *
+ * @throws PeerloomError `ERR_NOT_LOADED` while the part is being loaded, and once with the reason if that has failed.
+ */
 export function loadedPart<Name extends keyof Parts>(name: Name): Parts[Name] {
   const part = loadPart(name);
   if (!(part instanceof Promise)) return part;
-  part.catch(() => {}); // the next call reports the same error
+  part.catch((error) => failures.set(name, error));
+  const failure = failures.get(name);
+  failures.delete(name);
+  if (failure !== undefined) throw failure;
   throw new PeerloomError(
     'ERR_NOT_LOADED',
     'the page is still loading the code for this: call again in a moment',

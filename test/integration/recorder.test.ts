@@ -208,6 +208,19 @@ suite('the recorder of a node', () => {
     assert.ok(replayed.messageCountRecv < 2_000);
   });
 
+  test('shares its file with no other node of the process', async (t) => {
+    const path = fileIn(t);
+    const node = await startRecorded(t, { recorder: { path } });
+    assert.throws(
+      () => new Counter('127.0.0.1', 0, { recorder: { path } }),
+      /: another node records into it$/,
+    );
+    await node.stop();
+    const next = await startRecorded(t, { recorder: { path } });
+    await next.stop();
+    assert.equal((await replay({ path, create: Counter })).difference, undefined);
+  });
+
   test('overwrites no file but an earlier recording', async (t) => {
     const path = fileIn(t);
     writeFileSync(path, 'export class ChatNode {}');

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { Simulation } from '../../simulator/simulation.ts';
 import { WrongUse } from '../failure.ts';
@@ -39,6 +39,8 @@ export interface RecordedEnd {
 
 export const recordingKind = 'peerloom simulate';
 export const recordingFormat = 1;
+
+const lineStart = `{"recording":"${recordingKind}"`;
 
 /** Calls back with each event and each fault of a world, as a line of a recording. */
 export function watchLines(world: Simulation, onLine: (line: string) => void): void {
@@ -110,9 +112,19 @@ export class Recording {
   }
 }
 
+/** Overwrites an earlier recording, but no other file. */
 function openRecording(path: string): number {
   try {
-    return openSync(path, 'w');
+    const file = openSync(path, constants.O_RDWR | constants.O_CREAT);
+    if (!fstatSync(file).isFile()) return file;
+    const start = Buffer.alloc(lineStart.length);
+    const length = readSync(file, start, 0, start.length, 0);
+    if (length > 0 && start.toString() !== lineStart) {
+      closeSync(file);
+      throw new Error('there is a file that is not a recording');
+    }
+    if (length > 0) ftruncateSync(file);
+    return file;
   } catch (error) {
     const { message } = error as Error;
     throw new WrongUse(`--record cannot write the recording, choose another file: ${message}`);

@@ -59,6 +59,8 @@ export class Calls implements ConnectionNumbers {
    */
   readonly #connections = new Map<number, { deref(): NodeConnection | undefined }>();
   readonly #numbers = new WeakMap<NodeConnection, number>();
+  /** Forgets connections that the program has dropped, so that peers that reconnect again and again take no memory. */
+  readonly #dropped = new FinalizationRegistry<number>((number) => this.#connections.delete(number));
   #lastConnection = 0;
 
   /**
@@ -75,8 +77,11 @@ export class Calls implements ConnectionNumbers {
   add(connection: NodeConnection): void {
     this.#lastConnection += 1;
     const number = this.#lastConnection;
-    const strong = { deref: () => connection };
-    this.#connections.set(number, this.#path === undefined ? strong : new WeakRef(connection));
+    if (this.#path === undefined) this.#connections.set(number, { deref: () => connection });
+    else {
+      this.#connections.set(number, new WeakRef(connection));
+      this.#dropped.register(connection, number);
+    }
     this.#numbers.set(connection, number);
     if (this.#path !== undefined) this.#wrap(connection, number, connectionMethods);
   }

@@ -7,6 +7,9 @@ const maxWaitingBytes = 16 * 1024 * 1024;
 
 const lineFeed = encodeText('\n');
 
+/** The files that recorders of this process write, by device and number. */
+const inUse = new Set<string>();
+
 /** The beginning of a line: its check (see `checkOf`) and its JSON. */
 const lineStart = /^[\da-f]{8} \{"$/;
 
@@ -36,11 +39,21 @@ export class Journal {
   constructor(path: string, maxBytes: number, onFailure: (why: string) => void) {
     const { O_RDWR, O_CREAT, O_NOFOLLOW = 0 } = this.#fs.constants;
     this.#file = this.#fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-    this.#clear();
+    let key: string;
+    try {
+      key = this.#clear();
+    } catch (error) {
+      this.#fs.closeSync(this.#file);
+      throw error;
+    }
+    inUse.add(key);
     this.#maxBytes = maxBytes;
     this.#onFailure = onFailure;
     this.closed = new Promise((resolve) => {
-      this.#settleClosed = resolve;
+      this.#settleClosed = () => {
+        inUse.delete(key);
+        resolve();
+      };
     });
   }
 
@@ -67,19 +80,27 @@ export class Journal {
     else this.#write();
   }
 
-  /** Empties the file of an earlier recording. @throws Error if the file is anything else, which must not be lost. */
-  #clear(): void {
+  /**
+   * Empties the file of an earlier recording.
+   *
+   * @returns what tells the file from others.
+   * @throws Error if it holds anything else, which must not be lost, or if another node of this process records into it.
+   */
+  #clear(): string {
     const fs = this.#fs;
-    if (!fs.fstatSync(this.#file).isFile()) return;
+    const stats = fs.fstatSync(this.#file);
+    const key = `${stats.dev}:${stats.ino}`;
+    if (!stats.isFile()) return key;
+    if (inUse.has(key)) throw new Error('another node records into it');
     const start = new Uint8Array(11);
     const length = fs.readSync(this.#file, start, 0, start.length, 0);
     if (length > 0 && !lineStart.test(new TextDecoder().decode(start))) {
-      fs.closeSync(this.#file);
       throw new Error('there is a file that is not a recording');
     }
     // Otherwise an existing file would keep its mode.
     fs.fchmodSync(this.#file, 0o600);
     fs.ftruncateSync(this.#file);
+    return key;
   }
 
   /** Returns the line in pieces, which saves a copy. */

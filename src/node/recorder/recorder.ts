@@ -84,8 +84,10 @@ export class Recorder implements Tape, NodeObserver {
       schemes,
       options: plainOptionsOf(given),
     } satisfies FlightHeader);
-    if (problem !== undefined)
+    if (problem !== undefined) {
+      this.#journal.end({ end: 'the node could not be made' });
       throw new RangeError('recorder.maxBytes is too small for the options of the node');
+    }
   }
 
   /** Attaches the recorder to the node. Call it when the node has been created. */
@@ -252,7 +254,7 @@ export class Recorder implements Tape, NodeObserver {
   #finish(why: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#journal.end({ end: why.slice(0, 1_000), turns: this.#count } satisfies FlightEnd);
+    this.#journal.end({ end: why.slice(0, 500), turns: this.#count } satisfies FlightEnd);
   }
 }
 

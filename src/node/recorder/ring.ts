@@ -12,6 +12,7 @@ export class Ring {
   #next = 1;
   /** The files that are full, but to which waiting lines are still being written. */
   readonly #closing = new Set<number>();
+  #closed: Promise<unknown> = Promise.resolve();
   #hasFailed = false;
 
   /** @param maxBytes the most bytes of each of the two files. */
@@ -21,8 +22,8 @@ export class Ring {
   }
 
   /** Resolves when everything is written. */
-  get closed(): Promise<void> {
-    return this.#journal?.closed ?? Promise.resolve();
+  get closed(): Promise<unknown> {
+    return this.#closed;
   }
 
   add(turn: Turn): void {
@@ -54,7 +55,9 @@ export class Ring {
       this.#hasFailed = true;
     };
     try {
-      return new Journal(path, this.#maxBytes, onFailure);
+      const journal = new Journal(path, this.#maxBytes, onFailure);
+      this.#closed = Promise.all([this.#closed, journal.closed]);
+      return journal;
     } catch {
       this.#hasFailed = true;
       return undefined;

@@ -2,6 +2,7 @@ import { NodeConnection } from '../../api/node-connection.ts';
 import type { Data } from '../../base/data.ts';
 import { Tensor } from '../../tensors/tensor/tensor.ts';
 import { decodeCbor, encodeCbor } from '../../wire/payloads/cbor.ts';
+import { maxDataDepth } from '../../wire/payloads/check-data.ts';
 
 /** The JSON form of an argument of a call. */
 export type Written =
@@ -81,7 +82,7 @@ export function readWritten(value: Written, numbers: ConnectionNumbers): unknown
     case 'connection':
       return numbers.connectionOf(value.number as number);
     case 'cbor':
-      return decodeCbor(Buffer.from(value.base64 as string, 'base64'), noLimits);
+      return decodeCbor(Buffer.from(value.base64 as string, 'base64'), limits);
     case 'object':
       return Object.fromEntries(
         (value.entries as [string, Written][]).map(([key, item]) => [key, readWritten(item, numbers)]),
@@ -91,7 +92,7 @@ export function readWritten(value: Written, numbers: ConnectionNumbers): unknown
   }
 }
 
-const noLimits = { maxDepth: Number.POSITIVE_INFINITY, maxContainers: Number.POSITIVE_INFINITY };
+const limits = { maxDepth: maxDataDepth, maxContainers: Number.POSITIVE_INFINITY };
 
 function isList(value: Written): value is readonly Written[] {
   return Array.isArray(value);

@@ -18,7 +18,7 @@ export class FlightError extends Error {
 const chunkBytes = 64 * 1024;
 
 /** The longest line. A line holds one turn: the bytes of one piece, and the calls of a program. */
-const maxLineCharacters = 512 * 1024 * 1024;
+const maxLineCharacters = 256 * 1024 * 1024;
 
 /** Reads the lines of a flight recording. */
 export class FlightFile {

@@ -199,7 +199,13 @@ suite('peerloom simulate --replay', () => {
 
   test('says in one line what is wrong with its options', async (t) => {
     const nowhere = join(tmpdir(), 'no such folder', 'run.jsonl');
+    const notes = join(folderOf(t), 'notes.txt');
+    writeFileSync(notes, 'not to be lost');
     const wrong = [
+      [
+        ['--record', notes],
+        '--record cannot write the recording, choose another file: there is a file that is not a recording',
+      ],
       [
         ['--record', nowhere],
         '--record cannot write the recording, choose another file: ENOENT: no such file',
@@ -218,6 +224,7 @@ suite('peerloom simulate --replay', () => {
       assert.ok(stderr.startsWith(`peerloom: ${wrong[index]![1]}`), stderr);
       assert.equal(stderr.trimEnd().split('\n').length, 1);
     }
+    assert.equal(readFileSync(notes, 'utf8'), 'not to be lost');
   });
 
   test('fails where the recording cannot be written whole', async (t) => {
