@@ -7,6 +7,7 @@ import { libp2p } from '../libp2p/libp2p.ts';
 import type { Libp2pTransport } from '../libp2p/libp2p-transport.ts';
 import { parseMultiaddr } from '../libp2p/multiaddr-text.ts';
 import { internet } from '../libp2p/presets.ts';
+import { parseStunServer } from '../libp2p/stun-server.ts';
 import type { Transport } from '../transport/transport.ts';
 import { plainless } from './parse.ts';
 
@@ -27,7 +28,7 @@ export function addWayOptions(command: Command): Command {
     )
     .addOption(
       new Option('--stun <server...>', 'servers such as stun:stun.example.org:3478, for WebRTC')
-        .argParser((text, others: readonly string[]) => [...others, text])
+        .argParser(addStunServer)
         .default([], 'none'),
     )
     .addOption(
@@ -75,4 +76,11 @@ function addMultiaddr(text: string, others: readonly string[]): readonly string[
     throw new InvalidArgumentError((error as Error).message);
   }
   throw new InvalidArgumentError('It must be a multiaddr such as /dns4/relay.example.org/tcp/10001/p2p/….');
+}
+
+function addStunServer(text: string, others: readonly string[]): readonly string[] {
+  if (parseStunServer(text) !== undefined) return [...others, text];
+  throw new InvalidArgumentError(
+    'It must be a server such as stun:stun.example.org:3478, with a port from 1 to 65535.',
+  );
 }

@@ -1,5 +1,6 @@
 import { shown } from '../base/arguments.ts';
 import { idOf, isRelayed, parseMultiaddr } from './multiaddr-text.ts';
+import { parseStunServer } from './stun-server.ts';
 
 /** A way to reach nodes. */
 export type Way = 'tcp' | 'websocket' | 'relay' | 'webrtc' | 'webrtc-direct';
@@ -101,10 +102,10 @@ export function relaysOf(given: unknown, name: string): readonly string[] {
 /** @throws TypeError. */
 export function stunOf(given: unknown, name: string): readonly string[] {
   if (given === undefined) return [];
-  const isServer = (one: unknown): boolean => typeof one === 'string' && /^stuns?:[^\s/]+$/.test(one);
+  const isServer = (one: unknown): boolean => typeof one === 'string' && parseStunServer(one) !== undefined;
   if (Array.isArray(given) && given.every(isServer)) return Object.freeze([...given]);
   throw new TypeError(
-    `${name} must be a list of servers such as 'stun:stun.example.org:3478', not ${shown(given)}`,
+    `${name} must be a list of servers such as 'stun:stun.example.org:3478', with ports from 1 to 65535, not ${shown(given)}`,
   );
 }
 

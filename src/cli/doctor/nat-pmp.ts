@@ -37,7 +37,7 @@ async function ask(router: string): Promise<RouterAnswer | undefined> {
     return await new Promise((resolve) => {
       socket.on('error', () => resolve(undefined));
       socket.on('message', (packet, from) => {
-        const outside = from.address === router ? readOutside(packet) : undefined;
+        const outside = isFrom(router, from) ? readOutside(packet) : undefined;
         if (outside !== undefined) resolve({ router, outside });
       });
       for (const atMs of sentAtMs)
@@ -48,6 +48,11 @@ async function ask(router: string): Promise<RouterAnswer | undefined> {
     for (const timer of timers) timer.cancel();
     socket.close();
   }
+}
+
+/** Whether a packet comes from where a router answers. */
+export function isFrom(router: string, from: { readonly address: string; readonly port: number }): boolean {
+  return from.address === router && from.port === port;
 }
 
 /** @returns the public address in an answer. `undefined` if the packet is not an answer with an address. */

@@ -1,6 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { type RuntimeTimer, systemRuntime } from '../../base/runtime.ts';
+import { parseStunServer } from '../../libp2p/stun-server.ts';
 
 /** How a server sees a UDP socket of this machine (RFC 8489). */
 export interface StunAnswer {
@@ -22,8 +23,6 @@ const headBytes = 20;
 const sentAtMs = [0, 500, 1_500];
 const patienceMs = 3_000;
 
-const serverPattern = /^stun:(?<host>\[[^\]]+\]|[^:]+)(?::(?<port>\d{1,5}))?$/;
-
 /**
  * Whose UDP packets a router lets in to a port from which this machine has sent packets. `'anybody'`: everyone's.
  * `'hosts'`: those of hosts to which this machine has sent packets. `'ports'`: only those of the same hosts and ports.
@@ -34,7 +33,8 @@ export type UdpFilter = 'anybody' | 'hosts' | 'ports' | 'unknown';
 /**
  * Finds out whose packets the router lets in. It requests answers from another host and from another port of a server
  * (RFC 5780, section 4.4). Few servers have two hosts; they announce it. Each server gets a new socket, because earlier
- * packets to a server would open the router for it.
+ * packets to a server would open the router for it. A server that announces it and answers from where it was asked tests
+ * nothing.
  */
 export async function askFilter(servers: readonly string[]): Promise<UdpFilter> {
   for (const server of servers) {
@@ -42,10 +42,16 @@ export async function askFilter(servers: readonly string[]): Promise<UdpFilter> 
     socket.on('error', () => {});
     try {
       await new Promise<void>((resolve) => socket.bind(0, resolve));
-      const packet = await exchange(socket, server).catch(() => undefined);
-      if (packet === undefined || !hasOtherAddress(packet)) continue;
-      if ((await exchange(socket, server, 'host and port')) !== undefined) return 'anybody';
-      return (await exchange(socket, server, 'port')) === undefined ? 'ports' : 'hosts';
+      const first = await exchange(socket, server).catch(() => undefined);
+      if (first === undefined || !hasOtherAddress(first.packet)) continue;
+      const fromOther = await exchange(socket, server, 'host and port');
+      if (fromOther !== undefined) {
+        if (comesFrom(fromOther, first, 'host and port')) return 'anybody';
+        continue;
+      }
+      const fromPort = await exchange(socket, server, 'port');
+      if (fromPort === undefined) return 'ports';
+      if (comesFrom(fromPort, first, 'port')) return 'hosts';
     } finally {
       socket.close();
     }
@@ -68,8 +74,19 @@ export async function askStun(servers: readonly string[]): Promise<readonly Stun
 }
 
 async function ask(socket: Socket, server: string): Promise<StunAnswer['seen']> {
-  const packet = await exchange(socket, server);
+  const { packet } = (await exchange(socket, server)) ?? {};
   return packet && readAnswer(packet, packet.subarray(8, headBytes));
+}
+
+interface Answer {
+  readonly packet: Buffer;
+  readonly from: RemoteInfo;
+}
+
+/** Whether a server did as it was asked, and answered from elsewhere. */
+function comesFrom(answer: Answer, first: Answer, elsewhere: 'host and port' | 'port'): boolean {
+  const isOtherHost = answer.from.address !== first.from.address;
+  return answer.from.port !== first.from.port && (isOtherHost || elsewhere === 'port');
 }
 
 /** @returns the answer. `undefined` if none arrives in time. */
@@ -77,22 +94,24 @@ async function exchange(
   socket: Socket,
   server: string,
   from?: 'host and port' | 'port',
-): Promise<Buffer | undefined> {
-  const { host, port = '3478' } = serverPattern.exec(server)?.groups ?? {};
-  if (host === undefined) return undefined;
-  const { address } = await lookup(host, { family: 4 });
+): Promise<Answer | undefined> {
+  const parsed = server.startsWith('stun:') ? parseStunServer(server) : undefined;
+  if (parsed === undefined) return undefined;
+  const { address } = await lookup(parsed.host, { family: 4 });
   const id = systemRuntime.randomBytes(12, 'numbers of requests');
   const request = requestWith(id, from);
   const timers: RuntimeTimer[] = [];
-  let hear: ((packet: Buffer) => void) | undefined;
+  let hear: ((packet: Buffer, from: RemoteInfo) => void) | undefined;
   try {
     return await new Promise((resolve) => {
-      hear = (packet) => {
-        if (readAnswer(packet, id) !== undefined) resolve(packet);
+      hear = (packet, from) => {
+        if (readAnswer(packet, id) !== undefined) resolve({ packet, from });
       };
       socket.on('message', hear);
       for (const atMs of sentAtMs)
-        timers.push(systemRuntime.setTimeout(() => socket.send(request, Number(port), address), atMs));
+        timers.push(
+          systemRuntime.setTimeout(() => socket.send(request, parsed.port, address, () => {}), atMs),
+        );
       timers.push(systemRuntime.setTimeout(() => resolve(undefined), patienceMs));
     });
   } finally {

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
-import { gatewaysIn, readOutside } from '../../../src/cli/doctor/nat-pmp.ts';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { suite, type TestContext, test } from 'node:test';
+import { Command } from 'commander';
+import { gatewaysIn, isFrom, readOutside } from '../../../src/cli/doctor/nat-pmp.ts';
 import { isProviders, nextStep, type Reach, routerFindings, udpWay } from '../../../src/cli/doctor/reach.ts';
-import { readAnswer } from '../../../src/cli/doctor/stun.ts';
+import { askFilter, askStun, readAnswer } from '../../../src/cli/doctor/stun.ts';
+import { addWayOptions } from '../../../src/cli/ways.ts';
+import { internet } from '../../../src/libp2p/presets.ts';
 
 /** The answer of RFC 5769, section 2.2, whose request had this id. */
 const id = Buffer.from('b7e7a701bc34d686fa87dfae', 'hex');
@@ -30,6 +35,66 @@ suite('an answer of a STUN server', () => {
   });
 });
 
+/** A server that announces a second address (RFC 5780), and answers from where it was asked, or from a second port. */
+async function halfServer(
+  t: TestContext,
+  answersFrom: 'where it was asked' | 'another port',
+): Promise<string> {
+  const [asked, other] = [createSocket('udp4'), createSocket('udp4')];
+  for (const socket of [asked, other]) {
+    t.after(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+  }
+  const seen = Buffer.from('0001000800018001c0000201', 'hex');
+  const elsewhere = Buffer.from('802c000800010d97c0000202', 'hex');
+  asked.on('message', (request, { address, port }) => {
+    const head = Buffer.from('010100182112a442', 'hex');
+    const isChange = request.length > 20 && answersFrom === 'another port';
+    const packet = Buffer.concat([head, request.subarray(8, 20), seen, elsewhere]);
+    (isChange ? other : asked).send(packet, port, address);
+  });
+  return `stun:127.0.0.1:${asked.address().port}`;
+}
+
+suite('a server of --stun', () => {
+  const bad = ['stun:127.0.0.1:99999', 'stun:127.0.0.1:65536', 'stun:a:0', 'stun:a:1:2', 'stun:', 'a:3478'];
+
+  test('with a bad port is refused in one line that says what is allowed', () => {
+    for (const server of bad) {
+      let printed = '';
+      const command = addWayOptions(new Command())
+        .exitOverride()
+        .configureOutput({ writeErr: (text) => (printed += text) });
+      assert.throws(() => command.parse(['--stun', server], { from: 'user' }), /port from 1 to 65535/);
+      assert.match(printed, /^error: [^\n]* with a port from 1 to 65535\.\n$/);
+      assert.throws(() => internet({ stun: [server] }), {
+        name: 'TypeError',
+        message: /from 1 to 65535, not/,
+      });
+    }
+    const good = ['stun:stun.example.org', 'stuns:stun.example.org:5349', 'stun:[2001:db8::1]:65535'];
+    const { stun } = addWayOptions(new Command())
+      .parse(['--stun', ...good], { from: 'user' })
+      .opts();
+    assert.deepEqual([stun, internet({ stun: good }).stun], [good, good]);
+  });
+
+  test('with a bad port is not asked', async () => {
+    const answers = await askStun(bad);
+    assert.deepEqual(
+      answers.map(({ seen }) => seen),
+      bad.map(() => undefined),
+    );
+  });
+
+  test('that is asked to answer from elsewhere, and does not, says nothing about the router', async (t) => {
+    const servers = [await halfServer(t, 'where it was asked'), await halfServer(t, 'another port')];
+    assert.equal((await askStun(servers)).filter(({ seen }) => seen?.host === '192.0.2.1').length, 2);
+    for (const server of servers) assert.equal(await askFilter([server]), 'unknown');
+  });
+});
+
 suite('an answer of a router', () => {
   test('names its address as RFC 6886 has it, and nothing else is taken for one', () => {
     const whole = Uint8Array.of(0, 128, 0, 0, 0, 0, 0, 1, 100, 64, 1, 2);
@@ -41,6 +106,12 @@ suite('an answer of a router', () => {
       spoilt[at] = 7;
       assert.equal(readOutside(spoilt), undefined);
     }
+  });
+
+  test('comes from its port for NAT-PMP, or is not read', () => {
+    assert.ok(isFrom('192.168.1.1', { address: '192.168.1.1', port: 5_351 }));
+    assert.ok(!isFrom('192.168.1.1', { address: '192.168.1.1', port: 5_350 }));
+    assert.ok(!isFrom('192.168.1.1', { address: '192.168.1.2', port: 5_351 }));
   });
 
   test('is asked for at the gateway of the default route', () => {
