@@ -192,19 +192,38 @@ def test_a_listener_keeps_suspended_sessions_for_a_bounded_time() -> None:
     run(test())
 
 
-def test_at_most_max_connections_sessions_are_suspended() -> None:
+async def suspended(listener: RecordingNode, said: bytes = b"") -> NodeConnection:
+    """The connection of a node that said so much in a session, and whose link then broke."""
+    raw = await RawPeer.dial(listener)
+    await raw.shake_hands(with_session(HelloSession("ours")))
+    peer: NodeConnection = await listener.next("inbound_node_connected")
+    raw.write(said)
+    if said:
+        await listener.next("node_message")
+    raw.abort()
+    await listener.next("inbound_node_disconnected")
+    return peer
+
+
+async def assert_strangers_push_out_only_each_other(listener: RecordingNode) -> None:
+    """The listener keeps two suspended sessions."""
+    honest = await suspended(listener, text("a message"))
+    strangers = [await suspended(listener) for _ in range(3)]
+    # Of several that have received as little, the latest is given up.
+    assert [await listener.next("node_session_lost") for _ in range(2)] == strangers[1:]
+    assert [peer.is_suspended for peer in (honest, *strangers)] == [True, True, False, False]
+    other = await suspended(listener, text("a message"))
+    assert await listener.next("node_session_lost") is strangers[0]
+    assert [peer.is_suspended for peer in (honest, other)] == [True, True]
+
+
+def test_at_most_max_connections_sessions_are_suspended_and_strangers_push_out_only_each_other() -> None:
     async def test() -> None:
         async with RecordingNode(max_connections=2) as listener:
-            peers = []
-            for _ in range(4):
-                raw = await RawPeer.dial(listener)
-                await raw.shake_hands(with_session(HelloSession("ours")))
-                peers.append(await listener.next("inbound_node_connected"))
-                raw.abort()
-                await listener.next("inbound_node_disconnected")
-            # Those whose links broke first are given up, and suspended ones take no place of others.
-            assert [await listener.next("node_session_lost") for _ in range(2)] == peers[:2]
-            assert [peer.is_open for peer in peers] == [False, False, True, True]
+            await assert_strangers_push_out_only_each_other(listener)
+            # Suspended sessions take no place of connections.
+            async with RecordingNode() as dialler:
+                assert await (await dialler.connect_with_node("127.0.0.1", listener.port)).request(1) == 1
 
     run(test())
 
@@ -214,16 +233,8 @@ def test_one_address_has_its_share_of_suspended_sessions(monkeypatch: pytest.Mon
     monkeypatch.setattr(sessions, "is_loopback", lambda _host: False)
 
     async def test() -> None:
-        async with RecordingNode(limits=Limits(max_inbound_per_address=1)) as listener:
-            peers = []
-            for _ in range(3):
-                raw = await RawPeer.dial(listener)
-                await raw.shake_hands(with_session(HelloSession("ours")))
-                peers.append(await listener.next("inbound_node_connected"))
-                raw.abort()
-                await listener.next("inbound_node_disconnected")
-            assert [await listener.next("node_session_lost") for _ in range(2)] == peers[:2]
-            assert [peer.is_open for peer in peers] == [False, False, True]
+        async with RecordingNode(limits=Limits(max_inbound_per_address=2)) as listener:
+            await assert_strangers_push_out_only_each_other(listener)
 
     run(test())
 

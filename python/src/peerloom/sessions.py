@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 
 from .address import group_of, is_loopback
@@ -26,6 +27,11 @@ def described(channel: Channel, *, resumed: bool) -> HelloSession:
     session = channel.session
     assert session is not None
     return HelloSession(session.id, session.received, session.breaks, resumed)
+
+
+def _received(peer: NodeConnection) -> int:
+    session = peer._channel.session
+    return 0 if session is None else session.received
 
 
 class Sessions:
@@ -115,16 +121,19 @@ class Sessions:
         why = "its node did not come back in time"
         self._timers[peer] = loop.call_later(self._limits.session_timeout, self._give_up, peer, why)
         same = [one for one in self._timers if group_of(one.host) == group_of(peer.host)]
-        too_many = "too many sessions are suspended"
         if not is_loopback(peer.host) and len(same) > self._limits.max_inbound_per_address:
-            self._give_up(same[0], too_many)
+            self._give_up_one(same)
         elif len(self._timers) > self._max_suspended:
-            self._give_up(next(iter(self._timers)), too_many)
+            self._give_up_one(self._timers)
 
     def forget(self, peer: NodeConnection) -> None:
         timer = self._timers.pop(peer, None)
         if timer is not None:
             timer.cancel()
+
+    def _give_up_one(self, suspended: Iterable[NodeConnection]) -> None:
+        """The one that received the fewest bytes, of several the latest: strangers push out only each other."""
+        self._give_up(min(reversed(list(suspended)), key=_received), "too many sessions are suspended")
 
     def _give_up(self, peer: NodeConnection, why: str) -> None:
         self.forget(peer)
