@@ -311,5 +311,9 @@ def test_wrong_arguments_fail_at_once() -> None:
     for options in wrong:
         with pytest.raises((TypeError, ValueError)):
             Node(**options)
-    with pytest.raises(ValueError, match="max_streams"):
+    with pytest.raises(ValueError, match="max_streams must be a number above 0"):
         Limits(max_streams=0)
+    with pytest.raises(ValueError, match="max_inbound_per_address must be a number from 0"):
+        Limits(max_inbound_per_address=-1)
+    with pytest.raises(ValueError, match="session_timeout must be a number above 0"):
+        Limits(session_timeout=float("nan"))

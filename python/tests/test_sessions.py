@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from conftest import RecordingNode, needs_typescript, run, typescript_node
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_attacks import HELLO_OF_TESTS, RawPeer
 
-from peerloom import Identity, Limits, NodeConnection, PeerloomError, node, sessions
+from peerloom import Identity, Limits, NodeConnection, PeerloomError, node, peering, sessions
 from peerloom.channel import session as session_module
 from peerloom.errors import ProtocolBreach
 from peerloom.frames import (
@@ -235,6 +236,31 @@ def test_one_address_has_its_share_of_suspended_sessions(monkeypatch: pytest.Mon
     async def test() -> None:
         async with RecordingNode(limits=Limits(max_inbound_per_address=2)) as listener:
             await assert_strangers_push_out_only_each_other(listener)
+
+    run(test())
+
+
+def test_0_is_no_limit_for_sessions_of_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "is_loopback", lambda _host: False)
+    monkeypatch.setattr(peering, "is_loopback", lambda _host: False)
+
+    async def test() -> None:
+        async with RecordingNode(limits=Limits(max_inbound_per_address=0)) as listener:
+            peers = [await suspended(listener) for _ in range(3)]
+            assert all(peer.is_suspended for peer in peers)
+
+    run(test())
+
+
+def test_0_max_connections_is_no_limit_for_suspended_sessions() -> None:
+    async def test() -> None:
+        kept = sessions.Sessions(Limits(), 0, {})
+        peers = [Mock(host="127.0.0.1", _channel=Mock(session=None)) for _ in range(200)]
+        for peer in peers:
+            kept.suspended(peer)
+        assert not any(peer._channel._end_now.called for peer in peers)
+        for peer in peers:
+            kept.forget(peer)
 
     run(test())
 

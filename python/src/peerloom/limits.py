@@ -14,6 +14,8 @@ MAX_HANDSHAKE_BYTES: Final = 8_192
 MESSAGE_COST: Final = 256
 """What a message costs in a window beside its bytes; clause 12.2."""
 
+_UNLIMITED_AT_0: Final = frozenset({"max_inbound_per_address"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -28,7 +30,7 @@ class Limits:
     max_half_open_per_address: int = 4
     """The same from one address; loopback is exempt."""
     max_inbound_per_address: int = 8
-    """Inbound connections from one address; loopback is exempt."""
+    """Inbound connections from one address, and its suspended sessions; 0: no limit; loopback is exempt."""
     max_message_bytes: int = 16 * 1024 * 1024
     """One message, request or response, compressed and decompressed."""
     max_containers: int = 1_000_000
@@ -59,8 +61,11 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ValueError(f"limits.{field.name} must be a number above 0, not {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"limits.{field.name} must be a number, not {value!r}")
+            if not (value > 0 or (value == 0 and field.name in _UNLIMITED_AT_0)):
+                least = "from 0" if field.name in _UNLIMITED_AT_0 else "above 0"
+                raise ValueError(f"limits.{field.name} must be a number {least}, not {value!r}")
             if field.type == "int" and not isinstance(value, int):
                 raise ValueError(f"limits.{field.name} must be a whole number, not {value!r}")
         if self.dead_after <= self.ping_after:

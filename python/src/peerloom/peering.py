@@ -301,7 +301,7 @@ class Peering:
             return Goodbye("full", "this node has as many connections as it allows")
         host = channel.link.host
         same = sum(group_of(peer.host) == group_of(host) for peer in inbound)
-        if not is_loopback(host) and same >= self.limits.max_inbound_per_address:
+        if not is_loopback(host) and 0 < self.limits.max_inbound_per_address <= same:
             return Goodbye("full", "this node has as many connections with this address as it allows")
         return None
 

@@ -39,7 +39,7 @@ class Sessions:
 
     def __init__(self, limits: Limits, max_connections: int, connections: dict[str, NodeConnection]) -> None:
         self._limits = limits
-        self._max_suspended = max_connections or 128
+        self._max_suspended = max_connections
         self._connections = connections
         self._offers: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._timers: dict[NodeConnection, asyncio.TimerHandle] = {}
@@ -121,9 +121,9 @@ class Sessions:
         why = "its node did not come back in time"
         self._timers[peer] = loop.call_later(self._limits.session_timeout, self._give_up, peer, why)
         same = [one for one in self._timers if group_of(one.host) == group_of(peer.host)]
-        if not is_loopback(peer.host) and len(same) > self._limits.max_inbound_per_address:
+        if not is_loopback(peer.host) and 0 < self._limits.max_inbound_per_address < len(same):
             self._give_up_one(same)
-        elif len(self._timers) > self._max_suspended:
+        elif 0 < self._max_suspended < len(self._timers):
             self._give_up_one(self._timers)
 
     def forget(self, peer: NodeConnection) -> None:
