@@ -62,7 +62,7 @@ export function explainDial(error: unknown, address: Address, progress: DialProg
     if (known !== undefined) return make(known[0], known[1](text));
   }
   if (all.some((one) => (one as { type?: unknown }).type === 'error' && !(one instanceof Error))) {
-    // The WebSocket of the runtime does not say why.
+    // The runtime's WebSocket does not report the reason.
     return make(
       'ERR_CONNECTION_REFUSED',
       `no WebSocket could be opened at ${text}: check that a node listens there`,

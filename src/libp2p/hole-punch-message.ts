@@ -1,8 +1,9 @@
 import { PeerloomError } from '../base/errors.ts';
 
 /*
- * What two nodes say to each other before both dial at once (libp2p specification "DCUtR", section "RPC messages"): the
- * length of a protobuf, then the protobuf: `1: type` (100: CONNECT, 300: SYNC), `2: observed addresses`, as multiaddrs.
+ * The messages that two nodes exchange before both dial simultaneously (libp2p specification "DCUtR", section "RPC
+ * messages"): the length of a protobuf, then the protobuf: `1: type` (100: CONNECT, 300: SYNC), `2: observed addresses`,
+ * as multiaddrs.
  */
 
 export interface HolePunchMessage {

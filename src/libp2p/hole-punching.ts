@@ -224,7 +224,7 @@ export class HolePunching {
     }
   }
 
-  /** @throws Error if there is no public address among them. */
+  /** Returns the public addresses of a message. @throws Error if there are none. */
   #textsOf({ addresses }: HolePunchMessage, { remotePeer }: Connection): readonly string[] {
     const texts = addresses.flatMap((bytes) => {
       try {

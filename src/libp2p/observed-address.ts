@@ -45,7 +45,7 @@ export class ObservedAddress {
   readonly #engine: Engine;
   #host: string | undefined;
   #mapped: readonly Listening[] = [];
-  /** The reported addresses, by the id of the reporting node, the latest last. */
+  /** The reported hosts, by the id of the reporting node, the latest last. */
   readonly #seen = new Map<string, string>();
 
   constructor(engine: Engine) {

@@ -24,7 +24,7 @@ const loaders = {
 
 type Loaders = typeof loaders;
 
-/** The name of such a package. */
+/** The name of a package in this list. */
 export type PackageName = keyof Loaders;
 
 /** The packages that every node over libp2p needs. */

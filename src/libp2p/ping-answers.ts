@@ -2,7 +2,7 @@ import type { Stream } from '@libp2p/interface';
 import { PeerloomError } from '../base/errors.ts';
 import type { Runtime } from '../base/runtime.ts';
 
-/** libp2p's protocol for measuring round trips: the receiver returns each 32 bytes. */
+/** libp2p's protocol for measuring round trips. The receiver returns what arrives, 32 bytes at a time. */
 export const pingProtocol = '/ipfs/ping/1.0.0';
 
 /** The most simultaneous ping streams of one connection. A program uses one. */

@@ -8,9 +8,9 @@ export type Way = 'tcp' | 'websocket' | 'relay' | 'webrtc' | 'webrtc-direct';
 /** How connections of libp2p are encrypted. */
 export type Libp2pEncryption = 'noise' | 'tls';
 
-/** What a relay does for the nodes behind it, in the terms of libp2p. */
+/** The options of libp2p's relay server. */
 export interface RelayServer {
-  /** The nodes behind it. */
+  /** The options for the nodes behind the relay. */
   readonly reservations: {
     /** The most nodes behind the relay. */
     readonly maxReservations: number;

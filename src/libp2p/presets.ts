@@ -33,11 +33,9 @@ export interface InternetOptions extends ListenOptions {
 export interface RelayOptions extends ListenOptions {
   /** The most nodes that can be reached through this relay at the same time. Default 128. */
   readonly maxReservations?: number | undefined;
-  /** Seconds after which the relay ends a connection that it carries. 0: no limit. Default 0. */
+  /** Seconds after which the relay ends a connection that it carries. 0 means no limit. Default 0. */
   readonly maxConnectionSeconds?: number | undefined;
-  /**
-   * Bytes after which the relay ends a connection that it carries, both directions together. 0: no limit. Default 0.
-   */
+  /** Bytes after which the relay ends a carried connection, counted in both directions. 0 means no limit. Default 0. */
   readonly maxConnectionBytes?: number | undefined;
 }
 

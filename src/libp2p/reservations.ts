@@ -11,7 +11,7 @@ function reservationsAt({ services }: Libp2p): Reservations | undefined {
   return (services as { readonly relay?: { readonly reservations?: Reservations } }).relay?.reservations;
 }
 
-/** Whether another node has a place at this one. */
+/** Whether another node has a place at this relay. */
 export function hasReservation(node: Libp2p, id: string): boolean {
   for (const one of reservationsAt(node)?.keys() ?? []) if (one.toString() === id) return true;
   return false;

@@ -14,7 +14,7 @@ import type { TopicKey } from './topic-key.ts';
 
 /** A message for every node of the network, signed by its origin. */
 export interface Broadcast {
-  /** The SHA-256 of what is signed, 64 hexadecimal digits. */
+  /** The SHA-256 of the signed bytes, 64 hexadecimal digits. */
   readonly id: string;
   /** The id of the node that signed it. */
   readonly origin: string;

@@ -7,7 +7,7 @@ const maxWaiting = 1_024;
 /** The most bytes of the waiting broadcasts. */
 const maxWaitingBytes = 16 * 1_048_576;
 
-/** A broadcast, and how it came. */
+/** A broadcast, and how it arrived. */
 export interface Delivery {
   readonly broadcast: Broadcast;
   readonly arrival: Arrival;

@@ -6,7 +6,7 @@ const maxOrigins = 4_096;
 /** The approximate memory of an origin and its path. */
 const pathBytes = 200;
 
-/** How the latest broadcast of an origin came to this node. */
+/** How the latest broadcast of an origin reached this node. */
 export interface Path {
   /** The id of the peer that passed it on. */
   readonly via: string;

@@ -82,7 +82,7 @@ export function probeFrame(kind: 'probe' | 'echo', nonce: number): Uint8Array {
   return frame;
 }
 
-/** @throws PeerloomError `ERR_PROTOCOL` for anything that no node writes. */
+/** @throws PeerloomError `ERR_PROTOCOL` if the frame is not valid. */
 export function readOverlayFrame(bytes: Uint8Array): OverlayFrame {
   const body = bytes.subarray(1);
   switch (bytes[0]) {

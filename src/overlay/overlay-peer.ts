@@ -101,7 +101,7 @@ export class OverlayPeer {
     }
   }
 
-  /** The answer to a probe. */
+  /** The peer has answered a probe. */
   echoed(nonce: number): void {
     const probe = this.#probe;
     if (probe === undefined || probe.nonce !== nonce) return;

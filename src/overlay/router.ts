@@ -48,7 +48,7 @@ const announcementCostBytes = 256;
 /** What happens to a broadcast at a node, for observers. */
 export type BroadcastSight = 'sent' | 'arrived' | 'repeated';
 
-/** How a broadcast came to this node. */
+/** How a broadcast reached this node. */
 export interface Arrival {
   readonly via: NodeConnection;
   /** The number of links between the origin and this node. 0 if it is unknown. */

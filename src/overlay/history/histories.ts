@@ -35,7 +35,7 @@ export interface HistoriesOptions {
   onFailure(error: unknown): void;
 }
 
-/** Finds other keepers. */
+/** Finds other keepers. Its methods are called when this node or a peer begins or stops keeping a topic. */
 export interface KeeperSearch {
   kept(digest: string): void;
   forgotten(digest: string): void;

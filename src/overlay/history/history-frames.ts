@@ -111,7 +111,7 @@ export function writeHistoryFrame(frame: HistoryFrame): Uint8Array<ArrayBuffer> 
   }
 }
 
-/** @throws PeerloomError `ERR_PROTOCOL` for anything that no node writes. */
+/** @throws PeerloomError `ERR_PROTOCOL` if the frame is not valid. */
 export function readHistoryFrame(bytes: Uint8Array<ArrayBuffer>): HistoryFrame {
   const reader = new FrameReader(bytes);
   const kind = reader.number(1);

@@ -8,7 +8,7 @@ export interface StoredBroadcast {
   readonly length: number;
 }
 
-/** What a store holds when it is opened. */
+/** The content of a store when it is opened. */
 export interface StoredHistory {
   readonly broadcasts: Iterable<StoredBroadcast>;
   /** The floor: broadcasts up to this time were given up. Microseconds since 1970. */

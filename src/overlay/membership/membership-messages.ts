@@ -1,4 +1,4 @@
-/** What two neighbours tell each other about the nodes of their network. */
+/** A message between two neighbours about the nodes of their network. */
 export type MembershipMessage<Contact> =
   /** The answer to a node that joins. */
   | { readonly kind: 'joinReply'; readonly isNeighbour: boolean; readonly contacts: readonly Contact[] }

@@ -27,7 +27,7 @@ export interface PresenceOptions {
   readonly broadcast: (payload: Pick<Broadcast, 'format' | 'body'>) => void;
   readonly onJoined: (id: string) => void;
   readonly onLeft: (id: string, reason: LeaveReason) => void;
-  /** Receives what is kept anew, in bytes. */
+  /** Called with the number of bytes that are newly kept. */
   readonly onGrowth: (bytes: number) => void;
 }
 

@@ -24,7 +24,7 @@ interface Known {
 export interface PresentNodesOptions {
   /** The most nodes that are remembered. */
   readonly maxNodes: number;
-  /** Receives what is kept anew, in bytes. */
+  /** Called with the number of bytes that are newly kept. */
   readonly onGrowth: (bytes: number) => void;
 }
 
