@@ -2,8 +2,8 @@ import { PeerloomError } from '../base/errors.ts';
 
 /*
  * The messages that two nodes exchange before both dial simultaneously (libp2p specification "DCUtR", section "RPC
- * messages"): the length of a protobuf, then the protobuf: `1: type` (100: CONNECT, 300: SYNC), `2: observed addresses`,
- * as multiaddrs.
+ * messages"): the length of a protobuf, then the protobuf: `1: type` (100: CONNECT, 300: SYNC), `2: observed
+ * addresses`, as multiaddrs.
  */
 
 export interface HolePunchMessage {
