@@ -32,11 +32,14 @@ const inviteDelayMs = 200;
 /** When a second packet follows the first one, in milliseconds. A router may refuse the first, unexpected packet. */
 const againMs = 200;
 
-/** The burst and the rate per second of attempts that other nodes may request. Each makes this node send packets. */
-export const joinBurst = 16;
-const joinsPerSecond = 1;
+/** How often one attempt dials the other node's address. It may be the address of somebody else. */
+export const maxTries = 10;
 
-/** The most simultaneous attempts. */
+/** The burst and the rate per second of attempts, which other nodes cause. Each makes this node send packets. */
+export const attemptBurst = 16;
+const attemptsPerSecond = 1;
+
+/** The most simultaneous attempts. With one node, each side may have begun one of them. */
 export const maxAttempts = 8;
 
 /** On most machines, the system does not assign ports from here on automatically. */
@@ -71,15 +74,15 @@ interface Door {
 export class HolePunching {
   readonly #details: HolePunchingDetails;
   readonly #closing = new AbortController();
-  readonly #joins: TokenBucket;
-  #attempts = 0;
+  readonly #tokens: TokenBucket;
   readonly #begun = new WeakSet<Connection>();
-  /** The ids of the nodes whose invitations led to the current attempts. */
-  readonly #joined = new Set<string>();
+  /** The attempts under way, each as the side that began it and the other node's id. */
+  readonly #underWay = new Set<string>();
 
   constructor(details: HolePunchingDetails) {
     this.#details = details;
-    this.#joins = new TokenBucket({ burst: joinBurst, perSecond: joinsPerSecond }, details.runtime);
+    const limit = { burst: attemptBurst, perSecond: attemptsPerSecond };
+    this.#tokens = new TokenBucket(limit, details.runtime);
   }
 
   /** Takes part in attempts that other nodes begin. */
@@ -107,11 +110,15 @@ export class HolePunching {
     const { runtime } = this.#details;
     const { signal } = this.#closing;
     const random = (): number => runtime.random('better ways');
-    for (let attempts = 1; !signal.aborted && this.#isNeeded(connection); attempts += 1) {
-      const isDone = await this.#attempt(connection, (ending) =>
-        Promise.any([this.#dialAnnounced(connection, ending), this.#invite(connection, ending)]),
-      );
-      if (isDone) return;
+    const name = `begun ${connection.remotePeer}`;
+    for (let attempts = 1; !signal.aborted && this.#isNeeded(connection); ) {
+      if (this.#takePlace(name)) {
+        const isDone = await this.#attempt(name, connection, (ending) =>
+          Promise.any([this.#dialAnnounced(connection, ending), this.#invite(connection, ending)]),
+        );
+        if (isDone) return;
+        attempts += 1;
+      }
       await delay(runtime, backoffDelayMs(attempts, retry, random), signal).catch(() => {});
     }
   }
@@ -132,11 +139,11 @@ export class HolePunching {
     try {
       const askedAt = runtime.now();
       talk.send({ type: 'connect', addresses: [engine.multiaddr(door.multiaddr).bytes] });
-      const texts = this.#textsOf(await talk.next('connect', signal), connection);
+      const text = this.#textOf(await talk.next('connect', signal), connection);
       const roundTripMs = runtime.now() - askedAt;
       talk.send({ type: 'sync', addresses: [] });
       await delay(runtime, roundTripMs / 2, signal);
-      await this.#dialFrom(door, { texts, asListener: true, signal });
+      await this.#dialFrom(door, { texts: [text], asListener: true, signal });
     } finally {
       talk.close();
       void door.connection.close().catch(() => {});
@@ -145,21 +152,19 @@ export class HolePunching {
 
   async #join(stream: Stream, connection: Connection): Promise<void> {
     const talk = new MessageStream(stream);
-    const id = connection.remotePeer.toString();
-    const isFull = this.#attempts >= maxAttempts || this.#joined.has(id);
-    if (isFull || !isRelayed(connection.remoteAddr.toString()) || !this.#joins.take()) {
+    const name = `joined ${connection.remotePeer}`;
+    if (!isRelayed(connection.remoteAddr.toString()) || !this.#takePlace(name)) {
       talk.abort('not now');
       return;
     }
-    this.#joined.add(id);
-    await this.#attempt(connection, async (signal) => {
+    await this.#attempt(name, connection, async (signal) => {
       try {
-        const texts = this.#textsOf(await talk.next('connect', signal), connection);
+        const text = this.#textOf(await talk.next('connect', signal), connection);
         const door = await this.#openDoor(connection, signal);
         try {
           talk.send({ type: 'connect', addresses: [this.#details.engine.multiaddr(door.multiaddr).bytes] });
           await talk.next('sync', signal);
-          await this.#dialFrom(door, { texts, asListener: false, signal });
+          await this.#dialFrom(door, { texts: [text], asListener: false, signal });
         } finally {
           void door.connection.close().catch(() => {});
         }
@@ -167,14 +172,22 @@ export class HolePunching {
         talk.close();
       }
     });
-    this.#joined.delete(id);
+  }
+
+  /** @returns whether an attempt may begin. If so, it occupies a place until {@link HolePunching.#attempt} ends. */
+  #takePlace(name: string): boolean {
+    if (this.#underWay.size >= maxAttempts || this.#underWay.has(name) || !this.#tokens.take()) return false;
+    this.#underWay.add(name);
+    return true;
   }
 
   /** @returns whether it succeeded. */
-  async #attempt(connection: Connection, begin: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+  async #attempt(
+    name: string,
+    connection: Connection,
+    begin: (signal: AbortSignal) => Promise<void>,
+  ): Promise<boolean> {
     const { runtime, log } = this.#details;
-    if (this.#attempts >= maxAttempts) return false;
-    this.#attempts += 1;
     const ending = new AbortController();
     const timer = runtime.setTimeout(
       () => ending.abort(new Error('it took too long')),
@@ -190,7 +203,7 @@ export class HolePunching {
       log(`no direct connection with ${connection.remotePeer}: ${errors.map(messageOf).join('; ')}`);
       return false;
     } finally {
-      this.#attempts -= 1;
+      this.#underWay.delete(name);
       timer.cancel();
       ending.abort(new Error('the attempt is over'));
     }
@@ -224,8 +237,13 @@ export class HolePunching {
     }
   }
 
-  /** Returns the public addresses of a message. @throws Error if there are none. */
-  #textsOf({ addresses }: HolePunchMessage, { remotePeer }: Connection): readonly string[] {
+  /**
+   * Returns the first public address that the other node names. The others are ignored, because each may be the address
+   * of somebody else.
+   *
+   * @throws Error if there is none.
+   */
+  #textOf({ addresses }: HolePunchMessage, { remotePeer }: Connection): string {
     const texts = addresses.flatMap((bytes) => {
       try {
         return this.#details.engine.multiaddr(bytes).toString().replace(`/p2p/${remotePeer}`, '');
@@ -233,9 +251,9 @@ export class HolePunching {
         return [];
       }
     });
-    const usable = texts.filter(isPublicTcp).map((text) => `${text}/p2p/${remotePeer}`);
-    if (usable.length === 0) throw new Error('the other node names no public address');
-    return usable;
+    const usable = texts.find(isPublicTcp);
+    if (usable === undefined) throw new Error('the other node names no public address');
+    return `${usable}/p2p/${remotePeer}`;
   }
 
   async #dialFrom(
@@ -244,14 +262,14 @@ export class HolePunching {
   ): Promise<void> {
     const { engine, runtime, arrived } = this.#details;
     const endsAt = runtime.now() + diallingMs;
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
         const timeoutMs = endsAt - runtime.now();
         arrived(await dialAny({ engine, runtime, timeoutMs, localPort, ...how }));
         return;
       } catch (error) {
         how.signal.throwIfAborted();
-        if (runtime.now() + againMs >= endsAt) throw error;
+        if (tries === maxTries || runtime.now() + againMs >= endsAt) throw error;
         await delay(runtime, againMs, how.signal);
       }
     }

@@ -12,7 +12,13 @@ import {
   maxAddresses,
   maxMessageBytes,
 } from '../../../src/libp2p/hole-punch-message.ts';
-import { HolePunching, joinBurst, maxAttempts } from '../../../src/libp2p/hole-punching.ts';
+import {
+  attemptBurst,
+  HolePunching,
+  holePunchProtocol,
+  maxAttempts,
+  maxTries,
+} from '../../../src/libp2p/hole-punching.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 import { silentLog } from '../../support/silent-log.ts';
@@ -98,29 +104,38 @@ class Invitation extends EventTarget {
   }
 }
 
-/** A node that others invite to attempts. It dials nobody, and notes whom it would dial. */
+/** A node that others invite to attempts, or reach through a relay. It notes whom it dials. Only the relay may answer. */
 class Invited {
   readonly runtime = new VirtualRuntime();
   readonly dialled: string[] = [];
+  /** The streams that it has opened to invite others. */
+  readonly own: Invitation[] = [];
+  #punching: HolePunching | undefined;
   #handle: ((stream: Stream, connection: Connection) => void) | undefined;
 
-  static async start(): Promise<Invited> {
+  static async start(hasRelay?: 'the relay answers'): Promise<Invited> {
     const invited = new Invited();
-    const transportManager = {
-      dial: async (address: { toString(): string }) => {
-        invited.dialled.push(address.toString());
-        throw new Error('nobody is there');
-      },
+    const dial = async (address: { toString(): string }): Promise<unknown> => {
+      invited.dialled.push(address.toString());
+      if (hasRelay === undefined || address.toString() !== relay) throw new Error('nobody is there');
+      const connection = { close: async () => {} };
+      const detail = { connection, observedAddr: multiaddr('/ip4/11.0.0.1/tcp/50000') };
+      setImmediate(() => node.dispatchEvent(new CustomEvent('peer:identify', { detail })));
+      return connection;
     };
+    const transportManager = { dial, dialTransportForMultiaddr: () => ({ dial }) };
     const node = Object.assign(new EventTarget(), {
-      components: { transportManager },
+      components: { transportManager, upgrader: {} },
+      getConnections: () => [],
+      peerStore: { get: async () => ({ addresses: [] }) },
       handle: async (_: string, handle: (stream: Stream, connection: Connection) => void) => {
         invited.#handle = handle;
       },
     });
     const engine = { node, multiaddr } as unknown as Engine;
     const { runtime } = invited;
-    await new HolePunching({ engine, runtime, log: silentLog, arrived: () => {} }).start();
+    invited.#punching = new HolePunching({ engine, runtime, log: silentLog, arrived: () => {} });
+    await invited.#punching.start();
     return invited;
   }
 
@@ -129,6 +144,23 @@ class Invited {
     const connection = { remotePeer: id, remoteAddr };
     this.#handle!(stream as unknown as Stream, connection as unknown as Connection);
     return stream;
+  }
+
+  /** A node comes through the relay and identifies itself. */
+  isReachedBy(id: string): void {
+    const newStream = async (): Promise<Invitation> => {
+      this.own.push(new Invitation());
+      return this.own.at(-1)!;
+    };
+    const remoteAddr = `${relay}/p2p-circuit/p2p/${id}`;
+    const connection = { remotePeer: id, remoteAddr, direction: 'inbound', status: 'open', newStream };
+    const protocols = [holePunchProtocol];
+    this.#punching!.identified({ connection: connection as unknown as Connection, protocols });
+  }
+
+  /** Whom it has dialled, but for the relay. */
+  get others(): readonly string[] {
+    return this.dialled.filter((text) => text !== relay);
   }
 }
 
@@ -152,7 +184,7 @@ suite('attempts to dial at the same moment', () => {
       places.splice(0, places.length, invited.invite(`again ${index}`));
       if (places[0]!.state === 'open') joined += 1;
     }
-    assert.equal(joined, joinBurst);
+    assert.equal(joined, attemptBurst);
   });
 
   test('dial nothing for a node that names no public address', async () => {
@@ -171,6 +203,87 @@ suite('attempts to dial at the same moment', () => {
     other.says(connectTo('/ip4/11.0.0.2/tcp/50000'));
     await turns();
     assert.deepEqual(invited.dialled, [relay]);
+  });
+
+  const victims = [
+    '/ip4/11.0.0.2/tcp/22',
+    '/ip4/11.0.0.3/tcp/25',
+    '/ip4/11.0.0.4/tcp/80',
+    '/ip4/11.0.0.5/tcp/1',
+  ];
+  const someId = relay.split('/').at(-1)!;
+
+  test('dial one address ten times, however many the other node names, whichever side begins', async () => {
+    const invited = await Invited.start('the relay answers');
+    const theirs = invited.invite(someId);
+    theirs.says(connectTo('/ip4/127.0.0.1/tcp/22', ...victims.slice(0, 3)));
+    await turns();
+    assert.equal(theirs.sent.length, 1);
+    theirs.says(encodeMessage({ type: 'sync', addresses: [] }));
+    await invited.runtime.advance(10_000);
+    const expected = Array.from({ length: maxTries }, () => `${victims[0]}/p2p/${someId}`);
+    assert.deepEqual(invited.others, expected);
+    assert.equal(theirs.state, 'closed');
+
+    const inviting = await Invited.start('the relay answers');
+    inviting.isReachedBy(someId);
+    await inviting.runtime.advance(200);
+    await turns();
+    assert.equal(inviting.own.length, 1);
+    inviting.own[0]!.says(connectTo(...victims));
+    await turns();
+    assert.equal(inviting.own[0]!.sent.length, 2);
+    await inviting.runtime.advance(10_000);
+    assert.deepEqual(inviting.others, expected);
+  });
+
+  test('that this node begins count among the eight, and so many in the long run', async () => {
+    const reached = await Invited.start('the relay answers');
+    for (let index = 0; index < 12; index++) reached.isReachedBy(`${index}`);
+    reached.isReachedBy('0');
+    await reached.runtime.advance(200);
+    await turns();
+    assert.equal(reached.own.length, maxAttempts);
+    assert.equal(reached.invite('more').state, 'aborted');
+    let begun = maxAttempts;
+    for (let index = 0; index < 40; index++) {
+      for (const stream of reached.own.splice(0)) stream.dispatchEvent(new Event('close'));
+      await turns();
+      const joined = reached.invite(`again ${index}`);
+      if (joined.state === 'open') begun += 1;
+      joined.dispatchEvent(new Event('close'));
+      await turns();
+    }
+    assert.equal(begun, attemptBurst);
+    reached.isReachedBy('late');
+    await reached.runtime.advance(200);
+    await turns();
+    assert.deepEqual(reached.own, []);
+  });
+
+  test('with one node take one place, however often it comes through a relay', async () => {
+    const reached = await Invited.start('the relay answers');
+    for (let index = 0; index < 12; index++) reached.isReachedBy('a');
+    await reached.runtime.advance(200);
+    await turns();
+    assert.equal(reached.own.length, 1);
+    const places = Array.from({ length: 8 }, (_, index) => reached.invite(`${index}`));
+    assert.equal(places.filter(({ state }) => state === 'open').length, maxAttempts - 1);
+  });
+
+  test('end after 15 seconds if the other node says CONNECT, and then nothing', async () => {
+    const invited = await Invited.start('the relay answers');
+    const silent = Array.from({ length: maxAttempts }, (_, index) => invited.invite(`${index}`));
+    for (const stream of silent) stream.says(connectTo(victims[0]!));
+    await turns();
+    assert.deepEqual([invited.dialled.length, invited.others], [maxAttempts, []]);
+    await invited.runtime.advance(14_999);
+    await turns();
+    assert.equal(invited.invite('early').state, 'aborted');
+    await invited.runtime.advance(1);
+    await turns();
+    assert.deepEqual([invited.invite('late').state, invited.others], ['open', []]);
+    assert.deepEqual(new Set(silent.map(({ state }) => state)), new Set(['closed']));
   });
 
   test('end with a node that sends more than the protocol has to say', async () => {
