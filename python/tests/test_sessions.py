@@ -138,6 +138,37 @@ def test_a_connection_outlives_its_link_and_keeps_what_is_sent_meanwhile() -> No
     run(test())
 
 
+class Unlucky(RecordingNode):
+    """Loses the link of each new connection before anything else happens; the links that resume sessions stay."""
+
+    def outbound_node_connected(self, peer: NodeConnection) -> None:
+        super().outbound_node_connected(peer)
+        channel = peer._channel
+        if channel.session is not None and channel.session.breaks == 0:
+            asyncio.get_running_loop().call_soon(channel.lose_link, "the test cut it")
+
+
+def test_a_link_that_breaks_before_the_call_returns_is_dialled_again() -> None:
+    async def test() -> None:
+        async with RecordingNode() as listener, Unlucky() as dialler:
+            peer = await dialler.connect_with_node("127.0.0.1", listener.port, reconnect=True)
+            assert peer.is_open
+            for _ in range(2):
+                assert await dialler.next("outbound_node_connected") is peer
+            assert await peer.request("a question") == "a question"
+            # The same for a new connection that takes the place of a session which the listener gave up.
+            there = listener.all_nodes[0]
+            there._channel.lose_link("the test cut it")
+            listener._running().sessions._give_up(there, "the test wants it")
+            assert await dialler.next("node_session_lost") is peer
+            fresh = await dialler.next("outbound_node_connected")
+            assert await dialler.next("outbound_node_connected") is fresh
+            assert await fresh.request("a question") == "a question"
+            assert not any(name == "node_session_lost" for name, _ in dialler.events)
+
+    run(test())
+
+
 def test_without_reconnect_there_is_no_session() -> None:
     async def test() -> None:
         async with RecordingNode() as listener, RecordingNode() as dialler, CuttingProxy.to(listener.port) as proxy:

@@ -23,7 +23,7 @@ from .limits import Limits
 from .link.acceptor import Acceptor
 from .link.link import LinkSettings
 from .link.network_key import derive_network_key
-from .peering import Admission, Authorize, Peering
+from .peering import Admission, Authorize, Keep, Peering
 from .states.form import StateDetails, StateOffer
 from .states.send import Progress, send_state_over
 from .visible import utf16_units, visible
@@ -202,7 +202,7 @@ class Node:
         seconds = self._limits.dial_timeout if timeout is None else timeout
         try:
             async with asyncio.timeout(seconds):
-                peer = await peering.dial(address, expected, wants_session=reconnect)
+                return await peering.dial(address, expected, self._keeper(address) if reconnect else None)
         except TimeoutError:
             error = PeerloomError("ERR_TIMEOUT", f"{address} did not answer within {seconds} s")
             self._events.start("connection_error", None, error)
@@ -210,9 +210,12 @@ class Node:
         except PeerloomError as failed:
             self._events.start("connection_error", None, failed)
             raise
-        if reconnect and peer.is_open:
+
+    def _keeper(self, address: Address) -> Keep:
+        def keep(peer: NodeConnection) -> None:
             self._reconnecting[peer] = address
-        return peer
+
+        return keep
 
     def _address(self, host: str, port: int | None) -> Address:
         scheme = "tls" if "tls" in self._accept else "ws"
@@ -269,7 +272,7 @@ class Node:
         while self._state == "started":
             try:
                 async with asyncio.timeout(self._limits.dial_timeout):
-                    peer = await self._running().dial(address, remote_id, wants_session=True)
+                    peer = await self._running().dial(address, remote_id, self._keeper(address))
             except (PeerloomError, TimeoutError):
                 trials += 1
                 if await self._gives_up(address, trials):
@@ -278,7 +281,6 @@ class Node:
                         await given_up._channel.close(Goodbye("disconnected", "the node does not dial it again"))
                     return
             else:
-                self._reconnecting[peer] = address
                 if peer.is_open and not peer.is_suspended:
                     return
             await asyncio.sleep(random.random() * longest)  # noqa: S311 - it only spreads load

@@ -62,12 +62,22 @@ class Admission:
     authorize: Authorize | None
 
 
+Keep = Callable[[NodeConnection], None]
+"""Learns of a connection that is to be dialled again, before its link can break."""
+
+
 @dataclass
 class _Dial:
     """An outbound handshake under way."""
 
     channel: Channel
+    keepers: list[Keep] = field(default_factory=list)
     result: asyncio.Future[NodeConnection] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def keep(self, peer: NodeConnection) -> None:
+        if peer.is_open:
+            for keep in self.keepers:
+                keep(peer)
 
 
 class Peering:
@@ -109,40 +119,50 @@ class Peering:
         peer = self.connections.get(remote_id or "")
         return None if peer is None or peer.is_suspended else peer
 
-    async def dial(self, address: Address, expected_id: str | None, *, wants_session: bool = False) -> NodeConnection:
-        """Connects with the node at an address, or finds the connection with it that exists. Raises PeerloomError."""
+    async def dial(self, address: Address, expected_id: str | None, keep: Keep | None = None) -> NodeConnection:
+        """Connects with the node at an address, or finds the connection with it that exists. Raises PeerloomError.
+
+        ``keep``: is called with the connection before its link can break. With it, the node asks for a session.
+        """
         existing = self.connected(expected_id)
         if existing is not None:
-            return existing
+            return _kept(existing, keep)
         try:
-            return await self._dial_once(address, expected_id, replace=False, wants_session=wants_session)
+            return await self._dial_once(address, expected_id, keep, replace=False)
         except _DuplicateError as duplicate:
             found = await self._connection_with(duplicate.remote_id)
-            return found or await self._dial_again(address, duplicate.remote_id, wants_session)
+            if found is not None:
+                return _kept(found, keep)
+            return await self._dial_again(address, duplicate.remote_id, keep)
 
-    async def _dial_again(self, address: Address, remote_id: str, wants_session: bool) -> NodeConnection:
+    async def _dial_again(self, address: Address, remote_id: str, keep: Keep | None) -> NodeConnection:
         try:
-            return await self._dial_once(address, remote_id, replace=True, wants_session=wants_session)
+            return await self._dial_once(address, remote_id, keep, replace=True)
         except _DuplicateError as duplicate:
             raise duplicate.goodbye.error() from None
 
     async def _dial_once(
-        self, address: Address, expected_id: str | None, *, replace: bool, wants_session: bool
+        self, address: Address, expected_id: str | None, keep: Keep | None, *, replace: bool
     ) -> NodeConnection:
         link = await self._open_link(address, expected_id)
         existing = self.connected(link.remote_id)
         if existing is not None:
             link.close()
-            return existing
+            return _kept(existing, keep)
+        keepers = [] if keep is None else [keep]
         under_way = self._dials.get(link.remote_id)
         if under_way is not None:
             link.close()
-            return await asyncio.shield(under_way.result)
-        session = self.sessions.propose(link.remote_id, link.protocol, wants_session)
+            under_way.keepers += keepers
+            try:
+                return await asyncio.shield(under_way.result)
+            finally:
+                under_way.keepers = [one for one in under_way.keepers if one is not keep]
+        session = self.sessions.propose(link.remote_id, link.protocol, wants_session=keep is not None)
         suspended = self.connections.get(link.remote_id)
         is_other = suspended is not None and (session is None or session.id != suspended._session_id)
         channel = Channel(link, self._hello(replace or is_other, session), self, self.limits, is_dialler=True)
-        dial = _Dial(channel)
+        dial = _Dial(channel, keepers)
         self._dials[link.remote_id] = dial
         try:
             channel.start()
@@ -342,9 +362,11 @@ class Peering:
         self.connections[remote_id] = peer
         if existing is not None:
             existing._channel._end_now(Goodbye("replaced", "a newer connection of the same node took its place"))
+        dial = self._dial_of(channel)
+        if dial is not None:
+            dial.keep(peer)
         waiting = self.events.start(f"{peer.direction}_node_connected", peer)
-        dial = self._dials.get(remote_id)
-        if dial is not None and dial.channel is channel and not dial.result.done():
+        if dial is not None and not dial.result.done():
             dial.result.set_result(peer)
         self._has_changed()
         return waiting
@@ -356,16 +378,17 @@ class Peering:
 
     def _resume(self, channel: Channel, said: HelloSession) -> None:
         """Continues the session; if it is over, or its accept comes too late, the link ends (clauses 10.9, 10.11)."""
-        dial = next((dial for dial in self._dials.values() if dial.channel is channel), None)
+        dial = self._dial_of(channel)
         peer = self.sessions.resume(channel, said) if said.resumed else None
         if peer is None:
             channel.drop()
-        if dial is not None and not dial.result.done():
+        if dial is not None:
             if peer is None:
                 gone = "the session ended while the two sides resumed it: connect again"
                 dial.result.set_exception(PeerloomError("ERR_CONNECTION_CLOSED", gone))
                 dial.result.exception()
             else:
+                dial.keep(peer)
                 dial.result.set_result(peer)
         self._has_changed()
 
@@ -471,14 +494,17 @@ class Peering:
         self._fire(event, peer)
         self.closed_handler(peer, goodbye, is_remote)
 
+    def _dial_of(self, channel: Channel) -> _Dial | None:
+        return next((one for one in self._dials.values() if one.channel is channel and not one.result.done()), None)
+
     def _settle_dial(self, channel: Channel, goodbye: Goodbye, *, is_remote: bool) -> None:
-        for dial in self._dials.values():
-            if dial.channel is not channel or dial.result.done():
-                continue
-            error = goodbye.error() if is_remote else PeerloomError(_own_code(goodbye.code), goodbye.message)
-            is_duplicate = goodbye.code == "duplicate"
-            dial.result.set_exception(_DuplicateError(channel.link.remote_id, goodbye) if is_duplicate else error)
-            dial.result.exception()
+        dial = self._dial_of(channel)
+        if dial is None:
+            return
+        error = goodbye.error() if is_remote else PeerloomError(_own_code(goodbye.code), goodbye.message)
+        is_duplicate = goodbye.code == "duplicate"
+        dial.result.set_exception(_DuplicateError(channel.link.remote_id, goodbye) if is_duplicate else error)
+        dial.result.exception()
 
     async def stop(self, goodbye: Goodbye) -> None:
         self.is_stopping = True
@@ -490,6 +516,12 @@ class Peering:
         self.states.close()
         if self._ending:
             await asyncio.wait(self._ending, timeout=_HANDLER_SECONDS)
+
+
+def _kept(peer: NodeConnection, keep: Keep | None) -> NodeConnection:
+    if keep is not None:
+        keep(peer)
+    return peer
 
 
 async def close_all(channels: Iterable[Channel], goodbye: Goodbye) -> None:

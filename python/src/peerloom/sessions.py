@@ -45,7 +45,7 @@ class Sessions:
         self._timers: dict[NodeConnection, asyncio.TimerHandle] = {}
         """Of inbound connections that are suspended, in the order of their breaks."""
 
-    def propose(self, remote_id: str, protocol: str, wants_session: bool) -> HelloSession | None:
+    def propose(self, remote_id: str, protocol: str, *, wants_session: bool) -> HelloSession | None:
         """What a dialler says."""
         channel = self._over(remote_id, protocol)
         if channel is not None and channel.is_suspended:
