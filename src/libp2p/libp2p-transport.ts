@@ -136,9 +136,10 @@ export class Libp2pTransport implements Transport {
     const running = this.#running;
     if (running === undefined) return;
     this.#closing.abort(new PeerloomError('ERR_ABORTED', 'the node is stopping'));
-    const { gate, relays, punching, ...engine } = await running;
+    const { gate, relays, punching, stale, ...engine } = await running;
     gate.isClosing = true;
     punching?.close();
+    stale?.close();
     for (const relay of relays) relay.close();
     const links = [...this.#links];
     for (const link of links) link.destroy();

@@ -30,6 +30,7 @@ export interface Running extends Engine {
   readonly observed: ObservedAddress;
   readonly relayLimits: RelayLimits;
   readonly punching: HolePunching | undefined;
+  readonly stale: StaleConnections | undefined;
 }
 
 export interface RunningDetails {
@@ -70,8 +71,8 @@ export async function startRunning({
   const isPunching = ways.includes('relay') && ways.includes('tcp') && relayServer === undefined;
   const arrived = (connection: Connection): void => uses.arrived(connection);
   const punching = isPunching ? new HolePunching({ engine, runtime, log, arrived }) : undefined;
-  const running = { ...engine, gate, uses, relays, observed, relayLimits, punching };
   const stale = relayServer === undefined ? undefined : new StaleConnections({ node, runtime, log });
+  const running = { ...engine, gate, uses, relays, observed, relayLimits, punching, stale };
   node.addEventListener('connection:open', ({ detail }) => {
     stale?.opened(detail);
     // Connections with DHT servers are outbound.

@@ -1,4 +1,4 @@
-import type { Connection, Libp2p } from '@libp2p/interface';
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import type { Log } from '../base/debug.ts';
 import type { Runtime } from '../base/runtime.ts';
 import { pingProtocol } from './ping-answers.ts';
@@ -6,6 +6,9 @@ import { delay, untilAborted } from './waiting.ts';
 
 /** How long the other end of a connection may take to answer, in milliseconds. */
 const patienceMs = 3_000;
+
+/** The events of a stream by which the other end shows that it is there. */
+const responses = ['message', 'remoteCloseWrite', 'close'] as const;
 
 /**
  * Ends connections whose other end has silently gone, once the same node has connected again. If a router forgets a
@@ -17,6 +20,7 @@ export class StaleConnections {
   readonly #runtime: Runtime;
   readonly #log: Log;
   readonly #asked = new WeakSet<Connection>();
+  readonly #closing = new AbortController();
 
   constructor(details: { readonly node: Libp2p; readonly runtime: Runtime; readonly log: Log }) {
     this.#node = details.node;
@@ -33,6 +37,11 @@ export class StaleConnections {
     }
   }
 
+  /** Ends all checks, and no connection. */
+  close(): void {
+    this.#closing.abort(new Error('the node is stopping'));
+  }
+
   /** Returns the other direct connections with the same node, the latest last. */
   #sameNode(connection: Connection): readonly Connection[] {
     return this.#node
@@ -45,7 +54,8 @@ export class StaleConnections {
     const answering = this.#answers(earlier, 2 * patienceMs).then((answers) => {
       hasAnswered = answers;
     });
-    if (await Promise.race([answering.then(() => true), this.#pause(patienceMs)])) return;
+    const isOver = await Promise.race([answering.then(() => true), this.#pause(patienceMs)]);
+    if (isOver || this.#closing.signal.aborted) return;
     // If the path to the node is interrupted, neither connection answers, so nothing can be concluded.
     const later = this.#sameNode(earlier).at(-1);
     if (later === undefined || !(await this.#answers(later, patienceMs)) || hasAnswered) return;
@@ -55,29 +65,39 @@ export class StaleConnections {
   }
 
   async #pause(delayMs: number): Promise<false> {
-    await delay(this.#runtime, delayMs, new AbortController().signal);
+    await delay(this.#runtime, delayMs, this.#closing.signal).catch(() => {});
     return false;
   }
 
-  /** Whether the other end answers a ping in time. A refusal is an answer too. */
+  /** Whether the other end answers a ping in time. A refusal is an answer too, also one after the stream has opened. */
   async #answers(connection: Connection, withinMs: number): Promise<boolean> {
     const giveUp = new AbortController();
-    const { signal } = giveUp;
+    const signal = AbortSignal.any([giveUp.signal, this.#closing.signal]);
     const timer = this.#runtime.setTimeout(() => giveUp.abort(new Error('no answer')), withinMs, 'watching');
+    let stream: Stream | undefined;
     try {
-      const stream = await connection.newStream(pingProtocol, { signal });
-      await untilAborted<void>(signal, (resolve) => {
-        const onMessage = (): void => resolve();
-        stream.addEventListener('message', onMessage);
-        stream.send(new Uint8Array(32));
-        return () => stream.removeEventListener('message', onMessage);
-      });
-      stream.abort(new Error('it answered'));
-      return true;
+      stream = await connection.newStream(pingProtocol, { signal });
+      await this.#response(stream, signal);
+      return connection.status === 'open';
     } catch {
       return !signal.aborted && connection.status === 'open';
     } finally {
       timer.cancel();
+      giveUp.abort(new Error('the ping is over'));
+      // The other end allows few streams of pings at once, and resets further ones.
+      stream?.abort(new Error('the ping is over'));
     }
+  }
+
+  /** Sends a ping, and waits for an answer or the end of the stream. */
+  #response(stream: Stream, signal: AbortSignal): Promise<void> {
+    return untilAborted<void>(signal, (resolve) => {
+      const onResponse = (): void => resolve();
+      for (const type of responses) stream.addEventListener(type, onResponse);
+      stream.send(new Uint8Array(32));
+      return () => {
+        for (const type of responses) stream.removeEventListener(type, onResponse);
+      };
+    });
   }
 }
