@@ -11,10 +11,14 @@ import { untilAborted } from './waiting.ts';
 /** The most bytes that may wait to be read: two messages, each with its length. */
 const maxWaitingBytes = 2 * (maxMessageBytes + 4);
 
+/** The most pieces in which these bytes may arrive. Each piece costs a copy of the bytes before it. */
+export const maxPieces = 64;
+
 /** A stream that carries messages of DCUtR. */
 export class MessageStream {
   readonly #stream: Stream;
   #arrived = new Uint8Array(0);
+  #pieces = 0;
   #failure: unknown;
   #recheck = (): void => {};
 
@@ -56,7 +60,8 @@ export class MessageStream {
   }
 
   #onData(data: Uint8Array): void {
-    if (this.#arrived.length + data.length > maxWaitingBytes) {
+    this.#pieces += 1;
+    if (this.#pieces > maxPieces || this.#arrived.length + data.length > maxWaitingBytes) {
       const error = new PeerloomError('ERR_PROTOCOL', 'the other node sends more than DCUtR has to say');
       this.#fail(error);
       this.#stream.abort(error);

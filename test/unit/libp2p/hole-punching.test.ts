@@ -19,6 +19,7 @@ import {
   maxAttempts,
   maxTries,
 } from '../../../src/libp2p/hole-punching.ts';
+import { maxPieces } from '../../../src/libp2p/message-stream.ts';
 import { VirtualRuntime } from '../../../src/simulator/virtual-runtime.ts';
 import { withCode } from '../../support/errors.ts';
 import { silentLog } from '../../support/silent-log.ts';
@@ -295,5 +296,21 @@ suite('attempts to dial at the same moment', () => {
     await turns();
     assert.equal(stream.state, 'aborted');
     assert.deepEqual(invited.dialled, []);
+  });
+
+  test('end with a node that sends a message in more than 64 pieces', async () => {
+    const message = connectTo(...victims, ...victims, ...victims);
+    assert.ok(message.length > maxPieces);
+    const invited = await Invited.start('the relay answers');
+    const [fine, slow] = [invited.invite('a'), invited.invite('b')];
+    const sayIn = (stream: Invitation, pieces: number): void => {
+      for (let at = 0; at < pieces - 1; at++) stream.says(message.subarray(at, at + 1));
+      stream.says(message.subarray(pieces - 1));
+    };
+    sayIn(fine, maxPieces);
+    sayIn(slow, maxPieces + 1);
+    await turns();
+    assert.deepEqual([fine.sent.length, fine.state], [1, 'open']);
+    assert.deepEqual([slow.sent.length, slow.state], [0, 'aborted']);
   });
 });
