@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import Mock
@@ -30,6 +30,8 @@ from peerloom.frames import (
     number_bytes,
 )
 from peerloom.hello import Hello, HelloSession, decode_hello
+from peerloom.link.certificate import ListenerCertificate
+from peerloom.link.dial_proof import PROOF_BYTES
 
 SHORT_RECONNECTS = {"minDelayMs": 1, "maxDelayMs": 20}
 
@@ -511,6 +513,53 @@ def test_10_6_a_session_that_is_not_known_is_answered_with_a_new_one() -> None:
             again.write(frame(ACCEPT))
             assert await listener.next("node_session_lost") is peer
             assert await listener.next("inbound_node_connected") is not peer
+
+    run(test())
+
+
+async def accept_raw(raw: RawPeer, answer: Callable[[HelloSession], HelloSession]) -> HelloSession | None:
+    """Shakes hands as a listener. Returns what the dialler asked for; None: it refused the answer."""
+    await raw.read(PROOF_BYTES)
+    kind, body = await raw.frame()
+    asked = decode_hello(memoryview(body)).session
+    assert kind == HELLO
+    assert asked is not None
+    raw.write(frame(HELLO, with_session(answer(asked)).encode()) + frame(ACCEPT))
+    return asked if (await raw.frame())[0] == ACCEPT else None
+
+
+@pytest.mark.parametrize("lie", [0, 1_000_000], ids=["acknowledged already", "never sent"])
+def test_a_listener_that_resumes_at_an_impossible_position_ends_the_session(lie: int) -> None:
+    async def test() -> None:
+        links: asyncio.Queue[RawPeer] = asyncio.Queue()
+
+        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            links.put_nowait(RawPeer(reader, writer))
+
+        certificate = ListenerCertificate(Identity.generate())
+        server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=certificate.context)
+        async with RecordingNode() as dialler:
+            port = server.sockets[0].getsockname()[1]
+            dialling = asyncio.create_task(dialler.connect_with_node("127.0.0.1", port, reconnect=True))
+            raw = await links.get()
+            await accept_raw(raw, lambda _asked: HelloSession("first"))
+            peer = await dialling
+            peer.send("a message")
+            while (await raw.frame())[0] != MESSAGE:
+                pass
+            raw.write(frame(ACKNOWLEDGE, len(text("a message")).to_bytes(8, "big")) + frame(PING, number_bytes(1)))
+            while (await raw.frame())[0] != PONG:
+                pass
+            raw.abort()
+            raw = await links.get()
+            assert await accept_raw(raw, lambda asked: HelloSession(asked.id, lie, resumed=True)) is None
+            assert await dialler.next("node_session_lost") is peer
+            asked = await accept_raw(await links.get(), lambda _asked: HelloSession("second"))
+            assert asked is not None
+            assert asked.id != "first"
+            await dialler.next("outbound_node_connected")
+            assert await dialler.next("outbound_node_connected") is not peer
+        server.close()
 
     run(test())
 

@@ -289,7 +289,7 @@ class Peering:
         return refusal
 
     def _judge_session(self, channel: Channel, hello: Hello) -> Goodbye | None:
-        """Clauses 10.1 and 10.5, of the answer to a dialler."""
+        """Clauses 10.1 and 10.5, of the answer to a dialler. A session that never can resume ends."""
         asked, answer = channel.own_hello.session, hello.session
         if answer is None:
             return None
@@ -297,7 +297,7 @@ class Peering:
             return Goodbye("protocol", "the answer is not one to the session that was asked for")
         if not answer.resumed and answer.received_bytes > 0:
             return Goodbye("protocol", "a new session begins at another position than 0")
-        return None
+        return self.sessions.judge_answer(channel, answer)
 
     def _judge_pair(self, channel: Channel, hello: Hello) -> Goodbye | None:
         remote_id = channel.link.remote_id

@@ -29,6 +29,14 @@ def described(channel: Channel, *, resumed: bool) -> HelloSession:
     return HelloSession(session.id, session.received, session.breaks, resumed)
 
 
+def _waits(channel: Channel, id: str, promised: HelloSession) -> bool:
+    """Whether the session with this id is suspended, and as it was when this side said hello."""
+    session = channel.session
+    if session is None or not channel.is_suspended:
+        return False
+    return (session.id, session.received, session.breaks) == (id, promised.received_bytes, promised.breaks)
+
+
 def _received(peer: NodeConnection) -> int:
     session = peer._channel.session
     return 0 if session is None else session.received
@@ -85,6 +93,23 @@ class Sessions:
             self._offers.popitem(last=False)
         return offer
 
+    def judge_answer(self, channel: Channel, answer: HelloSession) -> Goodbye | None:
+        """Whether a dialler may resume where a listener says. If it never can, the session ends.
+
+        If it did not, the dialler would propose the session again and again.
+        """
+        link, promised = channel.link, channel.own_hello.session
+        peer = self._connections.get(link.remote_id)
+        found = self._over(link.remote_id, link.protocol)
+        if not answer.resumed or peer is None or found is None or found.session is None or promised is None:
+            return None
+        # Otherwise, the session has ended, or resumed over another link, since this side said hello.
+        if not _waits(found, answer.id, promised) or found.session.can_resume_at(answer.received_bytes):
+            return None
+        why = "the other side names a position from which it can never resume"
+        self._give_up(peer, why)
+        return Goodbye("protocol", f"the session is over: {why}")
+
     def takes_offer(self, channel: Channel, said: HelloSession) -> bool:
         """Whether the dialler's accept begins the session that is on offer; it is not any more then."""
         link = channel.link
@@ -103,13 +128,7 @@ class Sessions:
         theirs = channel.remote_hello.session
         if peer is None or found is None or found.session is None or theirs is None or promised is None:
             return None
-        session = found.session
-        is_same = (session.id, session.received, session.breaks) == (
-            said.id,
-            promised.received_bytes,
-            promised.breaks,
-        )
-        if not is_same or not found.is_suspended or not session.can_resume_at(theirs.received_bytes):
+        if not _waits(found, said.id, promised) or not found.session.can_resume_at(theirs.received_bytes):
             return None
         self.forget(peer)
         found.resume_over(channel, theirs.received_bytes)
