@@ -585,6 +585,43 @@ def test_10_9_and_10_10_a_session_that_ends_while_it_is_resumed_goes_on_nowhere(
     run(test())
 
 
+def test_10_9_a_session_that_has_ended_does_not_resume_while_its_last_handler_runs() -> None:
+    class Slow(RecordingNode):
+        async def node_message(self, peer: NodeConnection, data: Any) -> None:  # type: ignore[override]
+            self.record("node_message", data)
+            await done.wait()
+
+    done = asyncio.Event()
+
+    async def test() -> None:
+        async with Slow() as listener:
+            identity = Identity.generate()
+            raw, said = await answered(listener, identity, HelloSession("ours"))
+            raw.write(frame(ACCEPT) + text("handled slowly"))
+            peer = await listener.next("inbound_node_connected")
+            await listener.next("node_message")
+            raw.abort()
+            await listener.next("inbound_node_disconnected")
+            await listener.disconnect_with_node(peer)
+            again = await RawPeer.dial(listener)
+            again.identity = identity
+            hello = with_session(HelloSession(said.id, 0, 1), replace=True)
+            again.write(again.proof() + frame(HELLO, hello.encode()))
+            kind, body = await again.frame()
+            assert kind == HELLO
+            other = decode_hello(memoryview(body)).session
+            assert other is not None
+            assert other.id != said.id
+            assert (await again.frame())[0] == ACCEPT
+            again.write(frame(ACCEPT) + frame(PING, number_bytes(1)))
+            assert (await next_but_acknowledgements(again))[0] == PONG
+            done.set()
+            assert await listener.next("node_session_lost") is peer
+            assert len(listener.all_nodes) == 1
+
+    run(test())
+
+
 def test_10_11_a_session_whose_dialler_was_not_heard_is_on_offer() -> None:
     async def test() -> None:
         async with RecordingNode(limits=Limits(handshake_timeout=0.3)) as listener:

@@ -161,6 +161,8 @@ class Sessions:
     def _over(self, remote_id: str, protocol: str) -> Channel | None:
         """The channel of a session that can resume over a link of this kind."""
         peer = self._connections.get(remote_id)
-        if peer is None or peer._channel.session is None or peer._channel.session.protocol != protocol:
+        if peer is None or not peer.is_open:
+            return None
+        if peer._channel.session is None or peer._channel.session.protocol != protocol:
             return None
         return peer._channel
