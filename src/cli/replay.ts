@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import type { ReplayOptions } from '../simulator/replay/replay.ts';
+import type * as Testing from '../simulator/testing/index.ts';
 import { complain, exitCodes, WrongUse } from './failure.ts';
 
 const help = `
@@ -27,8 +28,8 @@ export function addReplayCommand(program: Command): void {
 }
 
 async function runReplay(path: string, module: string, isListing: boolean): Promise<number> {
-  const { FlightError } = await import('../simulator/replay/flight-file.ts');
-  const { replay } = await import('../simulator/replay/replay.ts');
+  // By the package's name, as programs import it: `replay` must be of the copy whose `Node` the class extends.
+  const { FlightError, replay }: typeof Testing = await import(testingModule);
   const create = await defaultOf(module);
   const onTurn = isListing
     ? (turn: number, text: string): void => console.log(`${turn}  ${text}`)
@@ -69,6 +70,8 @@ async function defaultOf(module: string): Promise<ReplayOptions['create']> {
     `${module} has no default export that is the class of a node, or a function that makes one`,
   );
 }
+
+const testingModule: string = 'peerloom/testing';
 
 const maxShownCharacters = 300;
 

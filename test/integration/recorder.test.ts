@@ -344,7 +344,8 @@ suite('peerloom replay', () => {
     const node = await startRecorded(t, { recorder: { path } });
     await node.stop();
     const module = join(path, '..', 'program.mjs');
-    const source = new URL('../../src/index.ts', import.meta.url);
+    // What the name of the package leads to: the sources in a clone, bundles once it is built.
+    const source = new URL('../../dist/bundled/peerloom.js', import.meta.url);
     writeFileSync(
       module,
       `import { Node } from '${source}';\nexport default class extends Node { tellAll() {} }\n`,
