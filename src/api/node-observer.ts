@@ -13,11 +13,11 @@ export interface NodeObserver {
    */
   happened(event: NodeEventName, peer: NodeConnection | undefined, data: unknown): void;
   /**
-   * A broadcast, also if there is no handler: this node sent it, it arrived for the first time, or it arrived again.
+   * This node sent a broadcast, or received it for the first time or again. Also called if there is no handler.
    *
    * @param hops links between the origin and this node.
    */
   broadcast(what: 'sent' | 'arrived' | 'repeated', id: string, hops: number): void;
-  /** A handler of an event failed, and there is no handler of `node_error`. */
+  /** A handler of an event failed. Not called if `node_error` has a handler. */
   failed(event: NodeEventName, error: unknown): void;
 }

@@ -1,4 +1,3 @@
-import type { NodeEventName } from '../../api/events.ts';
 import type { NodeConnection } from '../../api/node-connection.ts';
 import type { NodeObserver } from '../../api/node-observer.ts';
 import type { NodeOptions, ResolvedOptions } from '../../api/options.ts';
@@ -11,6 +10,7 @@ import { Boundary } from './boundary.ts';
 import { Calls } from './calls.ts';
 import { type FlightEnd, type FlightHeader, flightFormat, flightKind } from './flight.ts';
 import { Journal } from './journal.ts';
+import { notedEvents } from './noted-events.ts';
 import { RealOutside } from './real-outside.ts';
 import { Ring } from './ring.ts';
 import type { Input, Taken, Tape, Turn } from './tape.ts';
@@ -33,7 +33,7 @@ const plainOptions = [
 type Given = Pick<ResolvedOptions, 'runtime' | 'transports'>;
 
 /** Records everything that crosses the boundary of a node, so that the recording can be replayed. */
-export class Recorder implements Tape, NodeObserver {
+export class Recorder implements Tape {
   readonly given: Given;
   readonly #journal: Journal;
   readonly #maxBytes: number;
@@ -97,7 +97,6 @@ export class Recorder implements Tape, NodeObserver {
     warn: (message: string) => void,
   ): void {
     this.#warn = warn;
-    node.simulationObserver = this;
     this.#calls = new Calls(node, prototype, {
       isFromOutside: (name) => this.#isFromOutside(name),
       refuse: (name, why) => this.#end(`${name}() cannot be recorded: ${why}`),
@@ -105,6 +104,7 @@ export class Recorder implements Tape, NodeObserver {
       now: (call, run) => this.#turns.callNow(call, run),
       outside: (result) => this.#outside(result),
     });
+    node.simulationObserver = notedEvents(this.#calls, (what) => this.put(what));
   }
 
   /** Call this when a connection was made. */
@@ -127,19 +127,6 @@ export class Recorder implements Tape, NodeObserver {
     const turn = this.#turn();
     if (turn !== undefined) turn.out.push(what);
     else this.#outOfTurn();
-  }
-
-  happened(event: NodeEventName, peer: NodeConnection | undefined): void {
-    const number = peer === undefined ? undefined : this.#calls?.numberOf(peer);
-    this.put(number === undefined ? event : `${event} ${number}`);
-  }
-
-  sent(): void {}
-
-  broadcast(): void {}
-
-  failed(event: NodeEventName, error: unknown): void {
-    printError(`A handler of ${event} failed; the node keeps running:`, error);
   }
 
   /** Returns the turn that records what happens now. `undefined` if there is none. */

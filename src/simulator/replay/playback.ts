@@ -1,10 +1,7 @@
-import type { NodeEventName } from '../../api/events.ts';
-import type { NodeConnection } from '../../api/node-connection.ts';
-import type { NodeObserver } from '../../api/node-observer.ts';
-import { printError } from '../../base/print-error.ts';
 import { Node } from '../../node/node.ts';
 import { Boundary } from '../../node/recorder/boundary.ts';
 import { Calls } from '../../node/recorder/calls.ts';
+import { notedEvents } from '../../node/recorder/noted-events.ts';
 import type { Outside } from '../../node/recorder/outside.ts';
 import type { Input, Taken, Tape, Turn } from '../../node/recorder/tape.ts';
 
@@ -20,7 +17,7 @@ const standIns: Taken = { now: 0, wall: 0, random: 0, bytes: '', room: true, add
 const nothing = 'nothing more';
 
 /** Gives a node the recorded inputs, and compares what it does with the recording. */
-export class Playback implements Tape, NodeObserver {
+export class Playback implements Tape {
   readonly boundary: Boundary;
   /** The first difference. `undefined` if there is none so far. */
   unequal: Unequal | undefined;
@@ -42,8 +39,8 @@ export class Playback implements Tape, NodeObserver {
   }
 
   attach(node: Node): void {
-    node.simulationObserver = this;
     const calls = new Calls(node, Node.prototype);
+    node.simulationObserver = notedEvents(calls, (what) => this.put(what));
     this.#calls = calls;
     node.onConnectionMade = (connection) => calls.add(connection);
   }
@@ -92,19 +89,6 @@ export class Playback implements Tape, NodeObserver {
     const expected = this.#turn === undefined ? 'nothing between two turns' : this.#turn.out[this.#outputs];
     this.#outputs += 1;
     if (expected !== what) this.#differ(expected ?? nothing, what);
-  }
-
-  happened(event: NodeEventName, peer: NodeConnection | undefined): void {
-    const number = peer === undefined ? undefined : this.#calls?.numberOf(peer);
-    this.put(number === undefined ? event : `${event} ${number}`);
-  }
-
-  sent(): void {}
-
-  broadcast(): void {}
-
-  failed(event: NodeEventName, error: unknown): void {
-    printError(`A handler of ${event} failed; the node keeps running:`, error);
   }
 
   #differ(expected: string, came: string): void {
